@@ -1,0 +1,108 @@
+"""Take the one credential from the declared carriers, and from nowhere else (R-EXT-01 to R-EXT-09).
+
+Two candidates are an error, never a choice, also if one of them is junk. Sizes are checked before
+anything is split. Until the csrf stage exists, a cookie counts on GET and HEAD only, and a WebSocket
+handshake that carries one is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from jwtguard.core.limits import Limits
+from jwtguard.core.policy import EndpointPolicy, Mode
+from jwtguard.core.request import RequestHead, Token
+from jwtguard.errors import Reason, Refusal
+
+_SECURE = frozenset({"https", "wss"})
+_TEST_HOSTS = frozenset({"localhost", "testserver", "test", "::1"})
+_COOKIES_PER_FIELD = 16
+_SPACE, _COMMA, _TAB = b" ,\t"
+_SCHEME_BYTES = 64  # more than any auth scheme and the space after it
+_COOKIE_METHODS = frozenset({"GET", "HEAD"})
+
+
+def extract(policy: EndpointPolicy, head: RequestHead, limits: Limits, mode: Mode) -> Token | None:
+    """Return the request's token, or ``None`` without a credential of a declared scheme or name.
+
+    Raises:
+        Refusal: ``AMBIGUOUS_CREDENTIALS``, ``MALFORMED_CREDENTIALS``, ``TOO_LARGE``,
+            ``INSECURE_TRANSPORT`` in production without https, or ``CSRF`` for a cookie on a
+            WebSocket handshake.
+    """
+    found: list[tuple[bytes, bytes]] = []
+    fields, lengths = policy.fields, policy.field_lengths
+    for raw_name, value in head.headers:
+        if len(raw_name) in lengths:
+            name = raw_name.lower()
+            if name in fields:
+                found.append((name, value))
+    if not found:
+        return None
+    tokens = (
+        _from_field(policy, head, limits, *found[0]) if len(found) == 1 else _from_several(policy, head, limits, found)
+    )
+    if not tokens:
+        return None
+    if len(tokens) > 1:
+        raise Refusal(Reason.AMBIGUOUS_CREDENTIALS, "credentials", 1, len(tokens))
+    if head.scheme not in _SECURE:
+        _check_exempt(head, mode)
+    return tokens[0]
+
+
+def _from_several(
+    policy: EndpointPolicy, head: RequestHead, limits: Limits, found: Sequence[tuple[bytes, bytes]]
+) -> tuple[Token, ...]:
+    """Look into every field; only cookies may be spread over several (RFC 9113, section 8.2.3)."""
+    fields = [name for name, _ in found if name != b"cookie"]
+    if len(set(fields)) < len(fields):
+        raise Refusal(Reason.AMBIGUOUS_CREDENTIALS, "header field", "at most once", len(fields))
+    return tuple(token for name, value in found for token in _from_field(policy, head, limits, name, value))
+
+
+def _from_field(
+    policy: EndpointPolicy, head: RequestHead, limits: Limits, name: bytes, value: bytes
+) -> tuple[Token, ...]:
+    if name == b"cookie":
+        return _from_cookies(policy, head, limits, value)
+    return _from_header(policy.fields[name], limits, value)
+
+
+def _from_header(scheme: bytes, limits: Limits, value: bytes) -> tuple[Token, ...]:
+    if len(value) > limits.token_bytes + _SCHEME_BYTES:
+        # Only the front is looked at: the rest may be megabytes.
+        if value[:_SCHEME_BYTES].lstrip(b" \t").partition(b" ")[0].lower() == scheme:
+            raise Refusal(Reason.TOO_LARGE, "header length", limits.token_bytes, len(value))
+        return ()
+    given, _, credential = value.strip(b" \t").partition(b" ")
+    if given.lower() != scheme:
+        return ()
+    credential = credential.lstrip(b" ")
+    # Single bytes are looked for by memchr, substrings are not: a microsecond on every request.
+    if not credential or _SPACE in credential or _COMMA in credential or _TAB in credential:
+        raise Refusal(Reason.MALFORMED_CREDENTIALS, "credential", "exactly one token", None)
+    return (Token(credential),)
+
+
+def _from_cookies(policy: EndpointPolicy, head: RequestHead, limits: Limits, value: bytes) -> tuple[Token, ...]:
+    if len(value) > limits.cookie_bytes * _COOKIES_PER_FIELD:
+        raise Refusal(Reason.TOO_LARGE, "cookie field length", limits.cookie_bytes * _COOKIES_PER_FIELD, len(value))
+    pairs = [pair.strip(b" \t").partition(b"=") for pair in value.split(b";")]
+    ours = [(name, content) for name, equals, content in pairs if equals and name in policy.cookies]
+    if ours and head.method == "WEBSOCKET":
+        raise Refusal(Reason.CSRF, "cookie", "no cookie on a WebSocket handshake", None)
+    if head.method not in _COOKIE_METHODS:
+        return ()
+    for name, content in ours:
+        if len(name) + len(content) > limits.cookie_bytes:
+            raise Refusal(Reason.TOO_LARGE, "cookie length", limits.cookie_bytes, len(name) + len(content))
+        if not content:
+            raise Refusal(Reason.MALFORMED_CREDENTIALS, "cookie", "a token", None)
+    return tuple(Token(content) for _, content in ours)
+
+
+def _check_exempt(head: RequestHead, mode: Mode) -> None:
+    local = head.server in _TEST_HOSTS or head.server.startswith("127.")
+    if mode is Mode.PRODUCTION or not local:
+        raise Refusal(Reason.INSECURE_TRANSPORT, "scheme", "https or wss", head.scheme)

@@ -1,0 +1,197 @@
+"""The typed result for the application: who is calling, as the issuer said it and we verified it.
+
+An ``Identity`` is a read-only view of a validated claims set; only the claims stage makes those, so
+there is no other way to an authenticated identity (R-IDN-04). It holds no token.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from types import MappingProxyType
+
+from jwtguard.core.claims import ClaimsSet
+from jwtguard.core.strict_json import JsonValue
+
+_ACTORS = 8
+
+
+class Kind(StrEnum):
+    """What kind of caller this is."""
+
+    USER = "user"
+    CLIENT = "client"
+    ANONYMOUS = "anonymous"
+
+
+class Identity:
+    """Who is calling. Also what Starlette calls a user and, with ``scopes``, its credentials.
+
+    On a public endpoint, or an optional one without a token, the identity is anonymous:
+    ``is_authenticated`` is false, strings are empty, collections have no members.
+    The key of a principal is the pair (``issuer``, ``subject``), never an e-mail address or a name.
+    """
+
+    __slots__ = ("_claims", "_policy")
+
+    def __init__(self, claims: ClaimsSet | None, policy: str) -> None:
+        self._claims = claims
+        self._policy = policy
+
+    def __repr__(self) -> str:
+        """Show issuer name, class and policy; no claim value."""
+        if self._claims is None:
+            return f"<Identity anonymous at {self._policy!r}>"
+        return f"<Identity {self.kind} by {self._claims.profile!r} at {self._policy!r}>"
+
+    def __eq__(self, other: object) -> bool:
+        """Compare the principals: same issuer, same subject, both authenticated."""
+        if not isinstance(other, Identity):
+            return NotImplemented
+        return self is other or (self.is_authenticated and self.key == other.key)
+
+    def __hash__(self) -> int:
+        """Hash the principal."""
+        return hash(self.key)
+
+    def _text(self, name: str) -> str:
+        value = self._claims.claims.get(name) if self._claims else None
+        return value if isinstance(value, str) else ""
+
+    @property
+    def is_authenticated(self) -> bool:
+        """Whether a token was verified."""
+        return self._claims is not None
+
+    @property
+    def issuer(self) -> str:
+        """The issuer that vouches for the subject."""
+        return self._text("iss")
+
+    @property
+    def subject(self) -> str:
+        """The principal's name at that issuer; unique only together with it."""
+        return self._text("sub")
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """The unique key of the principal: issuer and subject (R-IDN-03)."""
+        return self.issuer, self.subject
+
+    @property
+    def display_name(self) -> str:
+        """What Starlette shows for a user: the subject."""
+        return self.subject
+
+    @property
+    def identity(self) -> str:
+        """What Starlette uses to tell users apart: issuer and subject in one string."""
+        return f"{self.issuer}#{self.subject}" if self._claims else ""
+
+    @property
+    def token_class(self) -> str:
+        """The class the token was validated as; empty if anonymous."""
+        return self._claims.profile.token_class.name if self._claims else ""
+
+    @property
+    def kind(self) -> Kind:
+        """A user, a client that acts for itself (RFC 9068, section 5), or nobody."""
+        if self._claims is None:
+            return Kind.ANONYMOUS
+        return Kind.CLIENT if self.subject and self.subject == self.client_id else Kind.USER
+
+    @property
+    def client_id(self) -> str:
+        """The client the token was issued to: ``client_id``, else ``azp``."""
+        return self._text("client_id") or self._text("azp")
+
+    @property
+    def audiences(self) -> tuple[str, ...]:
+        """Everybody the token is meant for."""
+        return self._claims.audiences if self._claims else ()
+
+    @property
+    def scopes(self) -> frozenset[str]:
+        """The scopes granted."""
+        return self._claims.scopes if self._claims else frozenset()
+
+    @property
+    def acr(self) -> str:
+        """The authentication context class reached."""
+        return self._text("acr")
+
+    @property
+    def amr(self) -> tuple[str, ...]:
+        """The authentication methods used."""
+        value = self.claims.get("amr", ())
+        return tuple(str(item) for item in value) if isinstance(value, tuple) else ()
+
+    @property
+    def auth_time(self) -> float | None:
+        """When the user authenticated, as a NumericDate."""
+        return self._number("auth_time")
+
+    @property
+    def tenant(self) -> str:
+        """The tenant, from the claim that the issuer's configuration names."""
+        name = self._claims.profile.issuer.tenant_claim if self._claims else None
+        return self._text(name) if name else ""
+
+    @property
+    def actors(self) -> tuple[str, ...]:
+        """Who acts for the subject, the current actor first (RFC 8693, section 4.1)."""
+        chain: list[str] = []
+        actor = self.claims.get("act")
+        while isinstance(actor, Mapping) and len(chain) < _ACTORS:
+            chain.append(str(actor.get("sub", "")))
+            actor = actor.get("act")
+        return tuple(chain)
+
+    @property
+    def session_id(self) -> str:
+        """The session at the issuer (``sid``)."""
+        return self._text("sid")
+
+    @property
+    def jti(self) -> str:
+        """The token's own id."""
+        return self._text("jti")
+
+    @property
+    def binding(self) -> str:
+        """How the sender is bound to the token: ``none`` until proofs are supported."""
+        return "none"
+
+    @property
+    def issued_at(self) -> float | None:
+        """When the token was issued, as a NumericDate."""
+        return self._number("iat")
+
+    @property
+    def expires_at(self) -> float | None:
+        """When the token expires, as a NumericDate."""
+        return self._number("exp")
+
+    @property
+    def policy(self) -> str:
+        """The name of the endpoint policy that admitted the request."""
+        return self._policy
+
+    @property
+    def claims(self) -> Mapping[str, JsonValue]:
+        """All claims, read-only at every depth: arrays come as tuples, objects as mappings."""
+        if self._claims is None:
+            return MappingProxyType({})
+        return MappingProxyType({name: _frozen(value) for name, value in self._claims.claims.items()})
+
+    def _number(self, name: str) -> float | None:
+        value = self._claims.claims.get(name) if self._claims else None
+        return value if isinstance(value, int | float) else None
+
+
+def _frozen(value: JsonValue) -> JsonValue:
+    if isinstance(value, Mapping):
+        return MappingProxyType({name: _frozen(item) for name, item in value.items()})
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return tuple(_frozen(item) for item in value)
+    return value

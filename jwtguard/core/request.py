@@ -1,0 +1,69 @@
+"""What the shells hand to the core: the head of a request, and the one type that holds a token."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from hashlib import sha256
+from typing import NoReturn
+
+
+class Token:
+    """The bytes of one credential, shown nowhere.
+
+    Tokens live in this type alone, so that a traceback, a log of locals or a debugger's ``repr``
+    shows none (R-OBS-03). Reading the bytes is explicit: ``token.reveal()``.
+    """
+
+    __slots__ = ("_digest", "_secret")
+
+    def __init__(self, secret: bytes) -> None:
+        self._secret = secret
+        self._digest = b""
+
+    def __len__(self) -> int:
+        """Return the length in bytes."""
+        return len(self._secret)
+
+    def __repr__(self) -> str:
+        """Return a fixed text, whatever the token is."""
+        return "<Token redacted>"
+
+    def __reduce__(self) -> NoReturn:
+        """Refuse to be pickled: a token must not travel by accident."""
+        message = "a Token cannot be pickled"
+        raise TypeError(message)
+
+    def reveal(self) -> bytes:
+        """Return the token itself. For parsing and hashing; never for showing."""
+        return self._secret
+
+    def digest(self) -> bytes:
+        """Return the SHA-256 of the whole token, the key under which it is remembered."""
+        if not self._digest:
+            self._digest = sha256(self._secret).digest()
+        return self._digest
+
+
+class RequestHead:
+    """Method, path and header fields of one request, as the server routed it.
+
+    ``method`` is upper case; a WebSocket handshake has the method ``WEBSOCKET``. ``path`` is decoded
+    and without the ``root_path``, exactly what the router will match. ``headers`` are (lower-case
+    name, value) pairs of bytes in their order. ``scheme`` and ``server`` come from the server's own
+    scope, never from a header (R-EXT-09). The header fields hold the credential, so ``repr`` shows none.
+    """
+
+    __slots__ = ("headers", "method", "path", "scheme", "server")
+
+    def __init__(
+        self, method: str, path: str, headers: Iterable[tuple[bytes, bytes]], scheme: str, server: str = ""
+    ) -> None:
+        self.method = method
+        self.path = path
+        self.headers = headers
+        self.scheme = scheme
+        self.server = server
+
+    def __repr__(self) -> str:
+        """Show method and path, no header and no query."""
+        return f"<RequestHead {self.method} {self.path[:64]!r}>"

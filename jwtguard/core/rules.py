@@ -1,0 +1,75 @@
+"""Claim rules: what else an endpoint demands of a verified token (R-CLM-12)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+
+from jwtguard.core.classes import Scalar
+from jwtguard.core.strict_json import JsonValue
+
+_PATTERN_CHARS = 256
+
+
+class ClaimRule:
+    """One claim and one test of its value; an absent claim never passes.
+
+    A test that raises is a bug of the application: the request ends as a server error and the
+    application is not called.
+    """
+
+    __slots__ = ("claim", "test", "text")
+
+    def __init__(self, claim: str, text: str, test: Callable[[JsonValue], object]) -> None:
+        self.claim = claim
+        self.text = text
+        self.test = test
+
+    def __repr__(self) -> str:
+        """Show the rule as ``explain`` prints it."""
+        return f"<ClaimRule {self.claim} {self.text}>"
+
+
+def equals(claim: str, value: Scalar) -> ClaimRule:
+    """Demand exactly this value, JSON type included: ``1`` is neither ``true`` nor ``"1"``."""
+    return ClaimRule(claim, f"equals {value!r}", lambda seen: type(seen) is type(value) and seen == value)
+
+
+def one_of(claim: str, values: Iterable[Scalar]) -> ClaimRule:
+    """Demand one of these values."""
+    allowed = [(type(value), value) for value in values]
+    return ClaimRule(
+        claim, f"is one of {[value for _, value in allowed]!r}", lambda seen: (type(seen), seen) in allowed
+    )
+
+
+def contains(claim: str, values: Iterable[Scalar]) -> ClaimRule:
+    """Demand an array that holds all of these values."""
+    wanted = [(type(value), value) for value in values]
+
+    def test(seen: JsonValue) -> bool:
+        if not isinstance(seen, Sequence) or isinstance(seen, str):
+            return False
+        held = [(type(value), value) for value in seen]
+        return all(value in held for value in wanted)
+
+    return ClaimRule(claim, f"contains {[value for _, value in wanted]!r}", test)
+
+
+def matches(claim: str, pattern: str) -> ClaimRule:
+    """Demand a string of at most 256 characters that the pattern matches as a whole.
+
+    Raises:
+        re.error: The pattern is not a regular expression.
+    """
+    compiled = re.compile(pattern)
+    return ClaimRule(
+        claim,
+        f"matches {pattern!r}",
+        lambda seen: isinstance(seen, str) and len(seen) <= _PATTERN_CHARS and compiled.fullmatch(seen) is not None,
+    )
+
+
+def check(claim: str, test: Callable[[JsonValue], object], text: str = "passes the application's check") -> ClaimRule:
+    """Demand that the application's own function returns something true for the claim."""
+    return ClaimRule(claim, text, test)

@@ -1,0 +1,150 @@
+"""The policy table: a whole configuration compiled, and proven before anything uses it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from jwtguard.core.classes import NO_AUDIENCE, TokenClass
+from jwtguard.core.issuer import Issuer, labels
+from jwtguard.core.paths import PathTrie, Pattern
+from jwtguard.core.policy import Access, Choice, Config, Endpoint, EndpointPolicy, Profile
+from jwtguard.errors import ConfigurationError, unknown
+
+
+class PolicyTable:
+    """A whole configuration, compiled and proven. Immutable: a reload builds another one."""
+
+    def __init__(self, config: Config) -> None:
+        """Build and prove.
+
+        Raises:
+            ConfigurationError: Any name is unknown, two issuers share an ``iss``, a class has no
+                audience here, classes overlap (R-CLS-03), or patterns are ambiguous (R-POL-05).
+        """
+        self.config = config
+        self.limits = config.limits
+        self.issuers = _unique_issuers(config.issuers)
+        self._by_name = {issuer.name: issuer for issuer in config.issuers}
+        self._custom = {row.name: row for row in config.classes}
+        self._profiles: dict[tuple[str, str, frozenset[str] | None, float, tuple[str, ...]], Profile] = {}
+        accepted = {issuer.name: frozenset(self._accepted_from(issuer)) for issuer in config.issuers}
+        self.classes = {
+            issuer.name: issuer.class_table(self._custom, accepted[issuer.name]) for issuer in config.issuers
+        }
+        self.endpoints = tuple(self._compile(endpoint) for endpoint in config.endpoints)
+        self.routes: PathTrie[EndpointPolicy] = PathTrie()
+        for policy in self.endpoints:
+            for text in policy.patterns:
+                self.routes.add(Pattern(text, key=f"endpoints.{policy.name}.match"), policy)
+        self.routes.prove_unambiguous()
+
+    def acceptance(self, accept: Sequence[str]) -> EndpointPolicy:
+        """Compile a policy without a path, for ``guard.verify``; any class may be named.
+
+        Raises:
+            ConfigurationError: A class is unknown, or no issuer signs it or has an audience for it.
+        """
+        endpoint = Endpoint(match=("verify",), accept=accept, name="verify")
+        what, known = "token class of any issuer's `issues`", frozenset[str]().union(*self.classes.values())
+        for name in accept:
+            if name not in known:
+                raise unknown(what, name, known, key="accept", rule="R-CLS-07")
+        signers = [issuer for issuer in self.config.issuers if self._can_address_us(issuer, accept)]
+        if not signers:
+            message = f"no issuer has an audience for {' or '.join(accept)}; set its audience, client_id or audiences"
+            raise ConfigurationError(message, key="issuers", rule="R-CLM-03")
+        return EndpointPolicy(endpoint, self._choices(endpoint, signers))
+
+    def _can_address_us(self, issuer: Issuer, accept: Sequence[str]) -> bool:
+        rows = [self.classes[issuer.name][name] for name in accept if name in self.classes[issuer.name]]
+        return any(row.audience is NO_AUDIENCE or issuer.audiences_of(row) for row in rows)
+
+    def _accepted_from(self, issuer: Issuer) -> Iterable[str]:
+        for endpoint in self.config.endpoints:
+            if not endpoint.issuers or issuer.name in endpoint.issuers:
+                yield from endpoint.accept
+
+    def _compile(self, endpoint: Endpoint) -> EndpointPolicy:
+        key = f"endpoints.{endpoint.name or endpoint.match[0]}"
+        if endpoint.access is Access.PUBLIC:
+            return EndpointPolicy(endpoint, {})
+        for name in endpoint.issuers:
+            if name not in self._by_name:
+                message = "issuer"
+                raise unknown(message, name, self._by_name, key=f"{key}.issuers", rule="R-POL-10")
+        issuers = [self._by_name[name] for name in endpoint.issuers] or list(self.config.issuers)
+        if not issuers:
+            message = "no issuer is configured that could sign a token"
+            raise ConfigurationError(message, key=key, rule="R-POL-10")
+        for issuer in issuers:
+            for name in endpoint.accept:
+                self._check_carriers(self.classes[issuer.name][name], endpoint, key)
+        return EndpointPolicy(endpoint, self._choices(endpoint, issuers))
+
+    def _check_carriers(self, row: TokenClass, endpoint: Endpoint, key: str) -> None:
+        for carrier in endpoint.carriers:
+            if carrier.kind not in row.carriers:
+                message = (
+                    f"no endpoint may take {row.name!r} from a {carrier.kind}; tokens of that class go to guard.verify"
+                )
+                rule = "R-CLS-10" if row.name == "id_token" else "R-CLS-06"
+                raise ConfigurationError(message, key=f"{key}.accept", rule=rule)
+
+    def _choices(self, endpoint: Endpoint, issuers: Sequence[Issuer]) -> dict[tuple[str, str | None, str], Choice]:
+        choices: dict[tuple[str, str | None, str], Choice] = {}
+        for issuer in issuers:
+            algorithms = self._narrowed_algorithms(endpoint, issuer)
+            for name in endpoint.accept:
+                row = self.classes[issuer.name].get(name)
+                if row is None:
+                    continue
+                if "iss" not in row.required:
+                    message = f"{name!r} names no issuer, so no issuer's key can verify it"
+                    raise ConfigurationError(message, key=f"endpoints.{endpoint.name}.accept", rule="R-CLM-02")
+                profile = self._profile(endpoint, issuer, row, algorithms)
+                for typ in row.typ:
+                    for label, alg in labels(algorithms).items():
+                        known = choices.get((issuer.issuer, typ, label))
+                        others = known.profiles if known else ()
+                        choices[issuer.issuer, typ, label] = Choice(alg, (*others, profile))
+        return choices
+
+    def _narrowed_algorithms(self, endpoint: Endpoint, issuer: Issuer) -> tuple[str, ...]:
+        if extra := set(endpoint.algorithms) - set(issuer.algorithms):
+            message = "algorithm"
+            raise unknown(
+                message, min(extra), issuer.algorithms, key=f"endpoints.{endpoint.name}.algorithms", rule="R-ALG-01"
+            )
+        return tuple(name for name in issuer.algorithms if not endpoint.algorithms or name in endpoint.algorithms)
+
+    def _profile(self, endpoint: Endpoint, issuer: Issuer, row: TokenClass, algorithms: tuple[str, ...]) -> Profile:
+        audiences = self._audiences(endpoint, issuer, row)
+        leeway_s = self.limits.leeway_s if issuer.leeway_s is None else issuer.leeway_s
+        if not 0 <= leeway_s <= self.limits.leeway_max_s:
+            message = "the leeway may not exceed 120 s"
+            raise ConfigurationError(message, key=f"issuers.{issuer.name}.leeway", rule="R-CLM-06")
+        key = (issuer.name, row.name, audiences, leeway_s, algorithms)
+        return self._profiles.setdefault(key, Profile(issuer, row, audiences, leeway_s))
+
+    def _audiences(self, endpoint: Endpoint, issuer: Issuer, row: TokenClass) -> frozenset[str] | None:
+        if row.audience is NO_AUDIENCE:
+            return None
+        known = frozenset(issuer.audiences_of(row))
+        wanted = known & frozenset(endpoint.audience) if endpoint.audience else known
+        if not wanted:
+            message = (
+                f"no audience for class {row.name!r}: the issuer speaks for {sorted(known)}, the endpoint asks for "
+                f"{sorted(endpoint.audience)}; without one, a token for another service would pass"
+            )
+            raise ConfigurationError(message, key=f"issuers.{issuer.name}.audience", rule="R-CLM-03")
+        return wanted
+
+
+def _unique_issuers(issuers: Sequence[Issuer]) -> dict[str, Issuer]:
+    found: dict[str, Issuer] = {}
+    for issuer in issuers:
+        if issuer.issuer in found or issuer.name in {other.name for other in found.values()}:
+            message = "is configured twice"
+            raise ConfigurationError(message, key=f"issuers.{issuer.name}", rule="R-JWK-01")
+        found[issuer.issuer] = issuer
+    return found

@@ -1,0 +1,61 @@
+"""Run the pipeline's generator, answering its questions: async for ASGI, sync for everybody else.
+
+The drivers decide nothing. What is known locally is answered at once; only what must leave the process
+is awaited. Both drivers given the same answers reach the same decision.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from enum import Enum
+from typing import Literal, Protocol, TypeAlias
+
+from jwtguard.core.needs import Answer, Need
+from jwtguard.core.pipeline import Decision
+
+
+class _Pending(Enum):
+    PENDING = "pending"
+
+
+Pending: TypeAlias = Literal[_Pending.PENDING]
+PENDING: Pending = _Pending.PENDING
+
+
+class Answers(Protocol):
+    """Who answers: the key source of a guard."""
+
+    def local(self, need: Need) -> Answer | Pending:
+        """Answer from memory, or say that answering means to go and ask."""
+        ...
+
+    async def ask(self, need: Need) -> Answer:
+        """Go and ask, for a bounded time."""
+        ...
+
+    def known(self, need: Need) -> Answer:
+        """Answer from memory alone, whatever that is worth."""
+        ...
+
+
+async def drive(steps: Generator[Need, Answer, Decision], answers: Answers) -> Decision:
+    """Run to the decision, awaiting what is not known locally."""
+    try:
+        need = next(steps)
+        while True:
+            answer = answers.local(need)
+            need = steps.send(await answers.ask(need) if answer is PENDING else answer)
+    except StopIteration as stop:
+        decision: Decision = stop.value
+        return decision
+
+
+def drive_sync(steps: Generator[Need, Answer, Decision], answers: Answers) -> Decision:
+    """Run to the decision with what is known locally; nothing is fetched, nothing waits."""
+    try:
+        need = next(steps)
+        while True:
+            need = steps.send(answers.known(need))
+    except StopIteration as stop:
+        decision: Decision = stop.value
+        return decision

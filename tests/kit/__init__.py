@@ -1,0 +1,1 @@
+"""Tools of the tests: servers that misbehave on request, clocks, forged tokens."""
