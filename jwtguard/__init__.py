@@ -3,6 +3,7 @@
 from jwtguard.asgi import JWTGuardMiddleware, identity_of
 from jwtguard.core import events
 from jwtguard.core.classes import (
+    EVERY_OTHER,
     NO_AUDIENCE,
     UNBOUNDED,
     Audience,
@@ -23,6 +24,7 @@ from jwtguard.guard import Guard
 
 __all__ = [
     "BEARER",
+    "EVERY_OTHER",
     "NO_AUDIENCE",
     "UNBOUNDED",
     "Access",

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import anyio
-from anyio.abc import TaskGroup
 from starlette.authentication import AuthCredentials
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from jwtguard.core.challenge import challenge
+from jwtguard.core.decision import Allowed, Refused
 from jwtguard.core.identity import Identity
-from jwtguard.core.pipeline import Allowed, Refused
-from jwtguard.core.request import RequestHead
+from jwtguard.core.request import RequestHead, http_method
 from jwtguard.errors import ConfigurationError, Unavailable
 from jwtguard.guard import Guard
-from jwtguard.lint.census import stop_on_gaps
+
+if TYPE_CHECKING:
+    from anyio.abc import TaskGroup
 
 SCOPE_KEY = "jwtguard.identity"
 _POLICY_VIOLATION = 1008
+_OUTSIDE = "outside of root_path"  # matches nothing: paths start with a slash
 
 
 class _Credentials(AuthCredentials):
@@ -52,6 +53,7 @@ class JWTGuardMiddleware:
             raise ConfigurationError(message, key="guard")
         self.app = app
         self._guard = guard
+        self._root_path = str(getattr(app, "root_path", "")).rstrip("/")  # FastAPI puts its own into the scope, later
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Run one connection."""
@@ -63,7 +65,7 @@ class JWTGuardMiddleware:
             message = "jwtguard refuses connections of a type it does not know"
             raise RuntimeError(message)
         guard = self._guard
-        decision = guard.decide_locally(_head(scope))
+        decision = guard.decide_locally(_head(scope, self._root_path))
         if type(decision) is tuple:
             decision = await guard.verify_unknown(*decision)
         if type(decision) is Allowed:
@@ -76,6 +78,8 @@ class JWTGuardMiddleware:
 
     async def _lifespan(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Run the application's lifespan with the key refresher beside it."""
+        import anyio  # noqa: PLC0415 - only a lifespan needs it
+
         try:
             async with anyio.create_task_group() as group:
                 await self.app(scope, self._after_start(scope, receive, send, group), send)
@@ -91,6 +95,8 @@ class JWTGuardMiddleware:
         async def wrapped() -> Message:
             message = await receive()
             if message["type"] == "lifespan.startup":
+                from jwtguard.lint.census import stop_on_gaps  # noqa: PLC0415 - once, at the start
+
                 try:
                     stop_on_gaps(scope.get("app"), self._guard.table)
                     await self._guard.start()
@@ -117,13 +123,18 @@ def identity_of(scope: Mapping[str, Any]) -> Identity:
     return identity
 
 
-def _head(scope: Scope) -> RequestHead:
-    """Read a scope as Starlette's router will: the decoded path without ``root_path``."""
-    path, root = scope["path"], scope.get("root_path", "")
-    if root and path.startswith(root) and path[len(root) : len(root) + 1] in ("", "/"):
-        path = path[len(root) :]
+def _head(scope: Scope, root_path: str) -> RequestHead:
+    """Read a scope as Starlette's router will: the decoded path without ``root_path``.
+
+    A path outside its ``root_path`` is no path of this application: Starlette's mounts would route it by
+    other segments than its top level does. No policy covers it.
+    """
+    path, root = scope["path"], root_path or scope.get("root_path", "")
+    if root:
+        inside = path.startswith(root) and path[len(root) : len(root) + 1] in ("", "/")
+        path = path[len(root) :] if inside else _OUTSIDE
     server = scope.get("server")
-    method = scope["method"] if scope["type"] == "http" else "WEBSOCKET"
+    method = http_method(scope["method"]) if scope["type"] == "http" else "WEBSOCKET"
     return RequestHead(method, path, scope["headers"], scope.get("scheme", ""), server[0] if server else "")
 
 

@@ -10,8 +10,8 @@ from collections.abc import Generator
 from enum import Enum
 from typing import Literal, Protocol, TypeAlias
 
+from jwtguard.core.decision import Decision
 from jwtguard.core.needs import Answer, Need
-from jwtguard.core.pipeline import Decision
 
 
 class _Pending(Enum):

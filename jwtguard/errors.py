@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 from enum import StrEnum
 
@@ -89,7 +88,10 @@ class ConfigurationError(JwtGuardError):
 
 def unknown(what: str, value: object, known: Iterable[str], *, key: str = "", rule: str = "") -> ConfigurationError:
     """Build the error for a misspelt word, with the nearest valid spelling."""
+    import difflib  # noqa: PLC0415 - only where something is misspelt
+
     names = sorted(known)
-    close = difflib.get_close_matches(str(value), names, n=1, cutoff=0.5)
-    hint = f"did you mean {close[0]!r}?" if close else f"known are {', '.join(map(repr, names)) or 'none'}"
+    folded = {name.casefold(): name for name in names}
+    close = difflib.get_close_matches(str(value).casefold(), folded, n=1, cutoff=0.5)
+    hint = f"did you mean {folded[close[0]]!r}?" if close else f"known are {', '.join(map(repr, names)) or 'none'}"
     return ConfigurationError(f"unknown {what} {value!r}; {hint}", key=key, rule=rule)

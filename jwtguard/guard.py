@@ -8,23 +8,24 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from pathlib import Path
-
-import anyio
+from typing import TYPE_CHECKING
 
 from jwtguard.clock import Clock, SystemClock
 from jwtguard.core import events
+from jwtguard.core.decision import Allowed, Context, Decision, Refused, Remember, Unknown
 from jwtguard.core.identity import Identity
 from jwtguard.core.jws import JoseHeader
 from jwtguard.core.limits import Limits
-from jwtguard.core.pipeline import Allowed, Context, Decision, Refused, Remember, Unknown, decide, verification
+from jwtguard.core.pipeline import decide, decide_token, verification
 from jwtguard.core.policy import Config, EndpointPolicy, Mode, Startup
 from jwtguard.core.request import RequestHead, Token
 from jwtguard.core.table import PolicyTable
 from jwtguard.drive import drive, drive_sync
 from jwtguard.errors import ConfigurationError, Unavailable
-from jwtguard.jwks.cache import KeyRing
-from jwtguard.lint import Severity, lint
+from jwtguard.jwks.ring import KeyRing
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _BACKGROUND_S = 1.0
 _ENTRY_BYTES = 512
@@ -85,8 +86,8 @@ class Guard:
     ) -> None:
         self._clock: Clock = clock or SystemClock()
         self._on_event = on_event
-        self._read: Callable[[], Config] | None = None
-        self._next_look = 0.0
+        self._file: Path | None = None
+        self._next_look = -float("inf")
         self.sink_failures = 0
         self.snapshot = self._build(config, None)
 
@@ -99,10 +100,14 @@ class Guard:
         Raises:
             ConfigurationError: The file cannot be read, parsed, built or proven.
         """
-        from jwtguard.config import load  # noqa: PLC0415 - a policy of Python objects needs no TOML
+        from pathlib import Path  # noqa: PLC0415 - a policy of Python objects reads no file
 
-        guard = cls(load(Path(path)), on_event=on_event, clock=clock)
-        guard._read = lambda: load(Path(path))
+        from jwtguard.config import load, mistakes_in  # noqa: PLC0415
+
+        file = Path(path)
+        with mistakes_in(str(file)):
+            guard = cls(load(file), on_event=on_event, clock=clock)
+        guard._file = file
         return guard
 
     @property
@@ -119,30 +124,28 @@ class Guard:
         Raises:
             ConfigurationError: The new policy cannot be built or proven; the old one stays in force.
         """
-        if config is None and self._read is None:
+        if config is not None:
+            self.snapshot = self._build(config, self.snapshot)
+        elif self._file is not None:
+            from jwtguard.config import load, mistakes_in  # noqa: PLC0415 - see from_file
+
+            with mistakes_in(str(self._file)):
+                self.snapshot = self._build(load(self._file), self.snapshot)
+        else:
             message = "this guard was not made from a file; give reload() the new configuration"
             raise ConfigurationError(message)
-        new = config if config is not None else self._read() if self._read else None
-        if new is not None:
-            self.snapshot = self._build(new, self.snapshot)
 
     def decide_locally(self, head: RequestHead) -> Decision | tuple[Snapshot, Unknown]:
         """Decide a request without leaving the process, or return what ``verify_unknown`` needs."""
-        snapshot, clock = self.snapshot, self._clock
-        monotonic = clock.monotonic()
-        if monotonic >= self._next_look:  # where no lifespan runs, requests keep the keys fresh
-            self._next_look = monotonic + _BACKGROUND_S
-            snapshot.ring.refresh_due()
-        decision = decide(snapshot.context, head, now=clock.now(), monotonic=monotonic)
+        snapshot, monotonic = self.snapshot, self._look()
+        decision = decide(snapshot.context, head, now=self._clock.now(), monotonic=monotonic)
         if type(decision) is Unknown:
             return snapshot, decision
-        if self._on_event is not None:
-            self._report(decision)  # type: ignore[arg-type]  # not Unknown
-        return decision  # type: ignore[return-value]  # not Unknown
+        return self._concluded(snapshot, decision)  # type: ignore[arg-type]  # not Unknown
 
     async def verify_unknown(self, snapshot: Snapshot, unknown: Unknown) -> Decision:
-        """Verify a token that was not remembered, fetching keys where needed."""
-        steps = verification(snapshot.context, unknown.policy, unknown.token, self._clock.now())
+        """Go on with a token whose issuer must be asked for keys."""
+        steps = verification(snapshot.context, unknown, self._clock.now())
         return self._concluded(snapshot, await drive(steps, snapshot.ring))
 
     def verify(self, token: str | bytes, *, accept: str | Sequence[str], now: float | None = None) -> Identity:
@@ -160,21 +163,23 @@ class Guard:
             Refusal: The token is not acceptable, or the issuer's keys are not known.
             ConfigurationError: No issuer signs such a class.
         """
-        secret = Token(_to_bytes(token))
+        snapshot, unknown = self._from_token(Token(_to_bytes(token)), accept, now)
         del token  # so that no traceback's locals show it
-        snapshot, policy = self._accepting(accept)
-        steps = verification(snapshot.context, policy, secret, self._clock.now() if now is None else now)
-        return _identity(self._concluded(snapshot, drive_sync(steps, snapshot.ring), now))
+        if isinstance(unknown, Unknown):
+            steps = verification(snapshot.context, unknown, self._clock.now() if now is None else now)
+            return _identity(self._concluded(snapshot, drive_sync(steps, snapshot.ring)))
+        return _identity(self._concluded(snapshot, unknown))
 
     async def verify_async(
         self, token: str | bytes, *, accept: str | Sequence[str], now: float | None = None
     ) -> Identity:
         """Verify one token as ``verify`` does, fetching the issuer's keys where needed."""
-        secret = Token(_to_bytes(token))
+        snapshot, unknown = self._from_token(Token(_to_bytes(token)), accept, now)
         del token
-        snapshot, policy = self._accepting(accept)
-        steps = verification(snapshot.context, policy, secret, self._clock.now() if now is None else now)
-        return _identity(self._concluded(snapshot, await drive(steps, snapshot.ring), now))
+        if isinstance(unknown, Unknown):
+            steps = verification(snapshot.context, unknown, self._clock.now() if now is None else now)
+            return _identity(self._concluded(snapshot, await drive(steps, snapshot.ring)))
+        return _identity(self._concluded(snapshot, unknown))
 
     async def start(self) -> None:
         """Fetch all key sets, as ``startup = "eager"`` asks; the lifespan calls this.
@@ -191,6 +196,8 @@ class Guard:
 
     async def refresh_forever(self) -> None:
         """Keep key sets fresh ahead of need, until cancelled; the lifespan runs this."""
+        import anyio  # noqa: PLC0415 - a guard that never runs a lifespan never sleeps
+
         while True:
             await anyio.sleep(_BACKGROUND_S)
             self.snapshot.ring.refresh_due()
@@ -199,9 +206,9 @@ class Guard:
         table = PolicyTable(config)
         ring = KeyRing(config, self._clock, self._emit, previous.ring if previous else None)
         if config.mode is Mode.PRODUCTION:
-            for finding in lint(table, ring.held):
-                if finding.severity is Severity.ERROR:
-                    raise ConfigurationError(finding.message, key=finding.at, rule=finding.rule)
+            from jwtguard.lint import stop_on_errors  # noqa: PLC0415 - development starts without
+
+            stop_on_errors(table, ring.held)
         return Snapshot(table, ring)
 
     def _accepting(self, accept: str | Sequence[str]) -> tuple[Snapshot, EndpointPolicy]:
@@ -212,8 +219,23 @@ class Guard:
             policy = snapshot.acceptances[names] = snapshot.table.acceptance(names)
         return snapshot, policy
 
-    def _concluded(self, snapshot: Snapshot, decision: Decision, now: float | None = None) -> Decision:
-        if decision.remember is not None and now is None:
+    def _from_token(
+        self, token: Token, accept: str | Sequence[str], now: float | None
+    ) -> tuple[Snapshot, Decision | Unknown]:
+        snapshot, policy = self._accepting(accept)
+        time = self._clock.now() if now is None else now
+        return snapshot, decide_token(snapshot.context, policy, token, now=time, monotonic=self._look())
+
+    def _look(self) -> float:
+        """Return the monotonic time; where no lifespan runs, whoever asks keeps the keys fresh."""
+        monotonic = self._clock.monotonic()
+        if monotonic >= self._next_look:
+            self._next_look = monotonic + _BACKGROUND_S
+            self.snapshot.ring.refresh_due()
+        return monotonic
+
+    def _concluded(self, snapshot: Snapshot, decision: Decision) -> Decision:
+        if decision.remember is not None:
             snapshot.store(decision.remember)
         if self._on_event is not None:
             self._report(decision)

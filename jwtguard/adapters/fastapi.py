@@ -13,8 +13,10 @@ from jwtguard.asgi import identity_of
 from jwtguard.core.identity import Identity
 
 
-def current_identity(connection: HTTPConnection) -> Identity:
+async def current_identity(connection: HTTPConnection) -> Identity:
     """Return the identity the guard put into the scope.
+
+    Asynchronous, although nothing is awaited: FastAPI would run a plain function in a thread.
 
     Raises:
         LookupError: No ``JWTGuardMiddleware`` ran for this connection.

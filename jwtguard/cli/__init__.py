@@ -25,9 +25,10 @@ def main() -> None:
     try:
         app = application()
     except ModuleNotFoundError as missing:
-        if missing.name not in ("typer", "rich"):
+        package = (missing.name or "").partition(".")[0]
+        if package not in ("typer", "rich"):
             raise
-        sys.stderr.write(f"jwtguard: the command line needs {missing.name}: pip install 'jwtguard-asgi[cli]'\n")
+        sys.stderr.write(f"jwtguard: the command line needs {package}: pip install 'jwtguard-asgi[cli]'\n")
         raise SystemExit(2) from None
     app(prog_name="jwtguard")
 

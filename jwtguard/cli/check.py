@@ -16,7 +16,7 @@ from jwtguard.config import load
 from jwtguard.core.events import Event
 from jwtguard.core.table import PolicyTable
 from jwtguard.errors import ConfigurationError
-from jwtguard.jwks.cache import KeyRing
+from jwtguard.jwks.ring import KeyRing
 from jwtguard.lint import Finding, Severity, lint
 
 _STYLES = {Severity.ERROR: "bold red", Severity.WARNING: "yellow", Severity.NOTE: "dim"}

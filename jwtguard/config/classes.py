@@ -7,9 +7,11 @@ from collections.abc import Mapping
 from jwtguard.config.read import Table, Value
 from jwtguard.config.shapes import KEYS, Shape
 from jwtguard.core.classes import (
+    EVERY_OTHER,
     NO_AUDIENCE,
     UNBOUNDED,
     Audience,
+    EveryOther,
     Expires,
     HeaderKey,
     NoAudience,
@@ -42,11 +44,12 @@ def _read_class(name: str, table: Table) -> TokenClass:
         name=name,
         typ=table.need("typ", _types),
         required=frozenset(table.need("required", Value.texts_or_none)),
+        any_of=frozenset(table.need("any_of", Value.texts_or_none)),
         forbidden=frozenset(table.need("forbidden", Value.texts_or_none)),
         one_of=table.need("one_of", _claim_values),
         none_of=table.need("none_of", _claim_values),
         events=frozenset(table.need("events", Value.texts_or_none)),
-        not_events=frozenset(table.need("not_events", Value.texts_or_none)),
+        not_events=table.need("not_events", _unwanted_events),
         header_key=HeaderKey(table.need("header_key", lambda value: value.word("word", HeaderKey, _RULE))),
         subject=Subject(table.need("subject", lambda value: value.word("word", Subject, _RULE))),
         audience=table.need("audience", _audience),
@@ -63,6 +66,10 @@ def _types(value: Value) -> frozenset[str | None]:
 
 def _claim_values(value: Value) -> Mapping[str, frozenset[Scalar]]:
     return {claim: frozenset(values.scalars()) for claim, values in value.members().items()}
+
+
+def _unwanted_events(value: Value) -> frozenset[str] | EveryOther:
+    return EVERY_OTHER if value.raw == EVERY_OTHER.value else frozenset(value.texts_or_none())
 
 
 def _audience(value: Value) -> Audience | NoAudience:

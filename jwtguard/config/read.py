@@ -22,7 +22,7 @@ D = TypeVar("D")
 
 RULE = "R-POL-06"
 _SHOWN_CHARS = 64
-_SAFE_INTEGER = 2**53  # as in tokens: beyond it, a comparison with a float is not exact
+_LARGEST_INTEGER = 2**63 - 1  # TOML's range; tomllib reads beyond it, up to numbers that no float can hold
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _DURATION = re.compile(r"([0-9]{1,9})([smhd])")
 _UNIT_S = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
@@ -78,8 +78,8 @@ class Value:
         """Read a whole number."""
         if type(self.raw) is not int:
             self._refuse_type("a whole number")
-        if abs(self.raw) > _SAFE_INTEGER:
-            self.refuse("is beyond 2**53")
+        if abs(self.raw) > _LARGEST_INTEGER:
+            self.refuse("is beyond 64 bits")
         return self.raw
 
     def number(self) -> float:
@@ -263,7 +263,7 @@ def _label(raw: object, names: Iterable[str]) -> str:
 def _shown(raw: object) -> str:
     """Describe a value; lists and tables by kind alone, since they may hold keys."""
     kind = f"the {_KINDS[type(raw)]}"
-    if isinstance(raw, list | dict) or (isinstance(raw, int) and abs(raw) > _SAFE_INTEGER):
+    if isinstance(raw, list | dict) or (isinstance(raw, int) and abs(raw) > _LARGEST_INTEGER):
         return kind
     if isinstance(raw, str):
         return f"{kind} {raw[:_SHOWN_CHARS]!r}"

@@ -81,7 +81,7 @@ def challenge(reason: Reason, policy: EndpointPolicy | None) -> Answer:
     """
     outcome = OUTCOMES[reason]
     if outcome is Outcome.TOO_LITTLE and policy is not None:
-        needed = " ".join(sorted(policy.scopes or policy.any_scopes))
+        needed = " ".join(sorted(policy.scopes | policy.any_scopes))
         return _answer(outcome, f', scope="{needed}"')
     return _FIXED[outcome]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from jwtguard.core.classes import Scalar, Subject, TokenClass
+from jwtguard.core.classes import EVERY_OTHER, Scalar, Subject, TokenClass
 from jwtguard.core.keys import VerificationKey
 from jwtguard.core.policy import Profile
 from jwtguard.core.signature import VerifiedJws
@@ -75,12 +75,14 @@ def validate_claims(jws: VerifiedJws, profiles: Sequence[Profile], max_subject: 
     profile = profiles[0] if len(profiles) == 1 else _only_fitting(profiles, claims)
     row = profile.token_class
     for name in row.required:
-        if name not in claims:
-            raise Refusal(Reason.MISSING_CLAIM, name, "present", None)
+        if claims.get(name) is None:  # null is no value
+            raise Refusal(Reason.BAD_CLAIM if name in claims else Reason.MISSING_CLAIM, name, "present", None)
+    if row.any_of and all(claims.get(name) is None for name in row.any_of):
+        raise Refusal(Reason.MISSING_CLAIM, " or ".join(sorted(row.any_of)), "present", None)
     if (misfit := _misfit(row, claims)) is not None:
         raise Refusal(Reason.WRONG_CLASS, *misfit)
     for name, value in jws.header.replicated.items():
-        if claims.get(name) != value:
+        if name not in claims or claims[name] != value:
             raise Refusal(Reason.BAD_HEADER, f"{name} in the header", claims.get(name), value)
     audiences = _audiences(profile, claims)
     good = _check_times(profile, claims, now)
@@ -130,8 +132,9 @@ def _misfit(row: TokenClass, claims: JsonObject) -> tuple[str, object, object] |
     if row.events or row.not_events:
         events = claims.get("events")
         held = events.keys() if isinstance(events, dict) else frozenset[str]()
-        if not row.events <= held or row.not_events & held:
-            return "events", f"with {sorted(row.events)}, without {sorted(row.not_events)}", sorted(held)
+        unwanted = held - row.events if row.not_events is EVERY_OTHER else row.not_events & held
+        if not row.events <= held or unwanted:
+            return "events", f"with {sorted(row.events)} and no other kind", sorted(held)
     return _misfit_subject(row.subject, claims)
 
 

@@ -22,17 +22,20 @@ Scalar: TypeAlias = str | int | float | bool
 BACKCHANNEL_LOGOUT = "http://schemas.openid.net/event/backchannel-logout"
 
 
-class Absence(Enum):
-    """A check that a class deliberately does without; the lint reports each one."""
+class Column(Enum):
+    """Values of columns that are no number and no list: checks done without, and "all but these"."""
 
     UNBOUNDED = "unbounded"
     NO_AUDIENCE = "none"
+    EVERY_OTHER = "every_other"
 
 
-UNBOUNDED: Literal[Absence.UNBOUNDED] = Absence.UNBOUNDED
-NO_AUDIENCE: Literal[Absence.NO_AUDIENCE] = Absence.NO_AUDIENCE
-Unbounded: TypeAlias = Literal[Absence.UNBOUNDED]
-NoAudience: TypeAlias = Literal[Absence.NO_AUDIENCE]
+Unbounded: TypeAlias = Literal[Column.UNBOUNDED]
+NoAudience: TypeAlias = Literal[Column.NO_AUDIENCE]
+EveryOther: TypeAlias = Literal[Column.EVERY_OTHER]
+UNBOUNDED: Unbounded = Column.UNBOUNDED
+NO_AUDIENCE: NoAudience = Column.NO_AUDIENCE
+EVERY_OTHER: EveryOther = Column.EVERY_OTHER
 
 
 class Audience(StrEnum):
@@ -83,11 +86,12 @@ class TokenClass:
         typ: The header types it may carry: lower case, without ``application/``; ``None`` stands
             for an absent ``typ``.
         required: Claims that must be present.
+        any_of: Claims of which at least one must be present; empty: none of them is demanded.
         forbidden: Claims that must be absent; a ``null`` counts as present.
         one_of: Claims that must be present with one of these values, JSON type included.
         none_of: Claims that, if present, must not have one of these values.
         events: Members that the ``events`` claim must hold (RFC 8417).
-        not_events: Members that ``events`` must not hold.
+        not_events: Members that ``events`` must not hold, or ``EVERY_OTHER``.
         header_key: Whether the header must or must not carry a ``jwk``.
         subject: How ``sub`` relates to ``iss``.
         audience: What its audience names, or ``NO_AUDIENCE``.
@@ -101,11 +105,12 @@ class TokenClass:
     name: str
     typ: frozenset[str | None]
     required: frozenset[str]
+    any_of: frozenset[str]
     forbidden: frozenset[str]
     one_of: Mapping[str, frozenset[Scalar]]
     none_of: Mapping[str, frozenset[Scalar]]
     events: frozenset[str]
-    not_events: frozenset[str]
+    not_events: frozenset[str] | EveryOther
     header_key: HeaderKey
     subject: Subject
     audience: Audience | NoAudience
@@ -127,6 +132,9 @@ class TokenClass:
             raise ConfigurationError(message, key=f"{key}.typ", rule="R-CLS-02")
         if clash := (self.required | self.one_of.keys()) & self.forbidden:
             message = f"{sorted(clash)} both required and forbidden"
+            raise ConfigurationError(message, key=key, rule="R-CLS-02")
+        if self.any_of and self.any_of <= self.forbidden:
+            message = f"{sorted(self.any_of)} demanded and forbidden"
             raise ConfigurationError(message, key=key, rule="R-CLS-02")
         if self.audience is not NO_AUDIENCE and self.audience_claim not in self.required:
             message = f"an audience is expected, so {self.audience_claim!r} must be required"
@@ -171,7 +179,8 @@ def _row(  # noqa: PLR0913, PLR0917 - a row of a table has as many columns as th
     *,
     purpose: str | None = None,
     events: frozenset[str] = _NONE,
-    not_events: frozenset[str] = _NONE,
+    not_events: frozenset[str] | EveryOther = _NONE,
+    any_of: frozenset[str] = _NONE,
     header_key: HeaderKey = HeaderKey.FORBIDDEN,
     subject: Subject = Subject.ANY,
     carriers: frozenset[str] = _NONE,
@@ -181,6 +190,7 @@ def _row(  # noqa: PLR0913, PLR0917 - a row of a table has as many columns as th
         name=name,
         typ=frozenset(typ),
         required=must,
+        any_of=any_of,
         forbidden=(frozenset(forbidden.split()) | _CHARACTERISTIC) - must,
         one_of={"purpose": frozenset({purpose})} if purpose else {},
         none_of={},
@@ -222,7 +232,8 @@ _TABLE = (
     ),
     _row(
         "logout", ["logout+jwt"], "iss aud iat exp jti events", "nonce scope client_id at_hash c_hash",
-        Expires(2 * _MINUTE), Audience.CLIENT, events=frozenset({BACKCHANNEL_LOGOUT}),
+        Expires(2 * _MINUTE), Audience.CLIENT, events=frozenset({BACKCHANNEL_LOGOUT}), not_events=EVERY_OTHER,
+        any_of=frozenset({"sub", "sid"}),
     ),
     _row(
         "set", ["secevent+jwt"], "iss aud iat jti events sub_id", "sub exp nonce scope at_hash c_hash",
@@ -295,7 +306,8 @@ def _separated_one_way(one: TokenClass, other: TokenClass) -> Iterable[str]:
     for claim in sorted(one.one_of.keys() & other.none_of.keys()):
         if _typed(one.one_of[claim]) <= _typed(other.none_of[claim]):
             yield f"value of {claim}"
-    if one.events & other.not_events:
+    unwanted = one.events - other.events if other.not_events is EVERY_OTHER else one.events & other.not_events
+    if unwanted:
         yield "member of events"
 
 

@@ -6,8 +6,7 @@ from typing import NoReturn
 
 from jwtguard.core.classes import HeaderKey
 from jwtguard.core.jws import JoseHeader, JwsParser, UnverifiedJws
-from jwtguard.core.policy import Choice, EndpointPolicy
-from jwtguard.core.strict_json import JsonValue
+from jwtguard.core.policy import Choice, EndpointPolicy, Profile
 from jwtguard.errors import Reason, Refusal
 
 
@@ -25,28 +24,32 @@ def classify(parser: JwsParser, policy: EndpointPolicy, jws: UnverifiedJws) -> C
     choice = policy.choices.get((issuer, header.typ, header.alg))
     if choice is None:
         _explain_mismatch(policy, issuer, header)
-    _check_header_keys(choice, header)
-    return choice
+    return _check_header_keys(choice, header)
 
 
-def _explain_mismatch(policy: EndpointPolicy, issuer: JsonValue, header: JoseHeader) -> NoReturn:
-    issuers = {known for known, _, _ in policy.choices}
-    if issuer not in issuers:
-        raise Refusal(Reason.BAD_ISSUER, "iss", sorted(issuers), issuer)
-    types = {typ for known, typ, _ in policy.choices if known == issuer}
+def _explain_mismatch(policy: EndpointPolicy, issuer: str, header: JoseHeader) -> NoReturn:
+    types = policy.types.get(issuer)
+    if types is None:
+        raise Refusal(Reason.BAD_ISSUER, "iss", policy.types.keys(), issuer)
     if header.typ not in types:
-        raise Refusal(Reason.WRONG_CLASS, "typ", sorted(typ or "(absent)" for typ in types), header.typ)
-    algorithms = sorted({alg for known, typ, alg in policy.choices if known == issuer and typ == header.typ})
+        raise Refusal(Reason.WRONG_CLASS, "typ", types, header.typ)
+    algorithms = sorted(alg for iss, typ, alg in policy.choices if iss == issuer and typ == header.typ)
     raise Refusal(Reason.UNSUPPORTED_ALG, "alg", algorithms, header.alg)
 
 
-def _check_header_keys(choice: Choice, header: JoseHeader) -> None:
+def _check_header_keys(choice: Choice, header: JoseHeader) -> Choice:
     """Refuse key material and key locations in the header, but for those configured (R-HDR-02, R-HDR-03)."""
-    needs_key = choice.profiles[0].token_class.header_key is HeaderKey.REQUIRED
-    if header.carries_key is not needs_key:
-        raise Refusal(Reason.BAD_HEADER, "jwk", "present" if needs_key else "absent", header.carries_key)
+    profiles = tuple(profile for profile in choice.profiles if _carries_key(profile) is header.carries_key)
+    if not profiles:
+        expected = "absent" if header.carries_key else "present"
+        raise Refusal(Reason.BAD_HEADER, "jwk", expected, header.carries_key)
     if header.urls:
-        allowed = choice.profiles[0].issuer.key_urls
+        allowed = profiles[0].issuer.key_urls
         for url in header.urls:
             if url not in allowed:
                 raise Refusal(Reason.BAD_HEADER, "jku or x5u", list(allowed), url)
+    return choice if len(profiles) == len(choice.profiles) else Choice(choice.alg, profiles)
+
+
+def _carries_key(profile: Profile) -> bool:
+    return profile.token_class.header_key is HeaderKey.REQUIRED

@@ -7,7 +7,7 @@ handshake that carries one is refused.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from jwtguard.core.limits import Limits
 from jwtguard.core.policy import EndpointPolicy, Mode
@@ -16,9 +16,10 @@ from jwtguard.errors import Reason, Refusal
 
 _SECURE = frozenset({"https", "wss"})
 _TEST_HOSTS = frozenset({"localhost", "testserver", "test", "::1"})
-_COOKIES_PER_FIELD = 16
+_COOKIES = 16  # of full size, in all cookie fields of a request
 _SPACE, _COMMA, _TAB = b" ,\t"
-_SCHEME_BYTES = 64  # more than any auth scheme and the space after it
+_SCHEME_BYTES = 64  # more than any auth scheme and the space around it
+_FRONT_BYTES = 1024  # where a scheme is looked for in a field that is too long
 _COOKIE_METHODS = frozenset({"GET", "HEAD"})
 
 
@@ -55,6 +56,7 @@ def _from_several(
     policy: EndpointPolicy, head: RequestHead, limits: Limits, found: Sequence[tuple[bytes, bytes]]
 ) -> tuple[Token, ...]:
     """Look into every field; only cookies may be spread over several (RFC 9113, section 8.2.3)."""
+    _check_cookie_bytes(limits, sum(len(value) for name, value in found if name == b"cookie"))
     fields = [name for name, _ in found if name != b"cookie"]
     if len(set(fields)) < len(fields):
         raise Refusal(Reason.AMBIGUOUS_CREDENTIALS, "header field", "at most once", len(fields))
@@ -72,7 +74,8 @@ def _from_field(
 def _from_header(scheme: bytes, limits: Limits, value: bytes) -> tuple[Token, ...]:
     if len(value) > limits.token_bytes + _SCHEME_BYTES:
         # Only the front is looked at: the rest may be megabytes.
-        if value[:_SCHEME_BYTES].lstrip(b" \t").partition(b" ")[0].lower() == scheme:
+        front = value[:_FRONT_BYTES].lstrip(b" \t")
+        if not front or front.partition(b" ")[0].lower() == scheme:
             raise Refusal(Reason.TOO_LARGE, "header length", limits.token_bytes, len(value))
         return ()
     given, _, credential = value.strip(b" \t").partition(b" ")
@@ -86,9 +89,10 @@ def _from_header(scheme: bytes, limits: Limits, value: bytes) -> tuple[Token, ..
 
 
 def _from_cookies(policy: EndpointPolicy, head: RequestHead, limits: Limits, value: bytes) -> tuple[Token, ...]:
-    if len(value) > limits.cookie_bytes * _COOKIES_PER_FIELD:
-        raise Refusal(Reason.TOO_LARGE, "cookie field length", limits.cookie_bytes * _COOKIES_PER_FIELD, len(value))
-    pairs = [pair.strip(b" \t").partition(b"=") for pair in value.split(b";")]
+    _check_cookie_bytes(limits, len(value))
+    if not any(name in value for name in policy.cookies):
+        return ()
+    pairs = (pair.strip(b" \t").partition(b"=") for pair in _split(value))
     ours = [(name, content) for name, equals, content in pairs if equals and name in policy.cookies]
     if ours and head.method == "WEBSOCKET":
         raise Refusal(Reason.CSRF, "cookie", "no cookie on a WebSocket handshake", None)
@@ -102,7 +106,22 @@ def _from_cookies(policy: EndpointPolicy, head: RequestHead, limits: Limits, val
     return tuple(Token(content) for _, content in ours)
 
 
+def _split(value: bytes) -> Iterator[bytes]:
+    """Take a cookie field apart piece by piece: a list of all pieces may be a hundred times its size."""
+    start = 0
+    while (end := value.find(b";", start)) >= 0:
+        yield value[start:end]
+        start = end + 1
+    yield value[start:]
+
+
+def _check_cookie_bytes(limits: Limits, size: int) -> None:
+    allowed = limits.cookie_bytes * _COOKIES
+    if size > allowed:
+        raise Refusal(Reason.TOO_LARGE, "cookie field length", allowed, size)
+
+
 def _check_exempt(head: RequestHead, mode: Mode) -> None:
-    local = head.server in _TEST_HOSTS or head.server.startswith("127.")
+    local = head.server in _TEST_HOSTS or (head.server.startswith("127.") and head.server.replace(".", "").isdigit())
     if mode is Mode.PRODUCTION or not local:
         raise Refusal(Reason.INSECURE_TRANSPORT, "scheme", "https or wss", head.scheme)

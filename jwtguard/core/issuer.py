@@ -114,6 +114,10 @@ class Issuer:
             )
             raise ConfigurationError(message, key=f"{key}.algorithms", rule="R-ALG-09")
 
+        if self.algorithms[0] in HMAC and not isinstance(self.keys, InlineKeys):
+            message = "a secret cannot be fetched from a published key set; give it inline"
+            raise ConfigurationError(message, key=f"{key}.keys", rule="R-ALG-09")
+
     def audiences_of(self, token_class: TokenClass) -> tuple[str, ...]:
         """Return the audiences this issuer may address with a class; empty if none is configured."""
         if token_class.audience is Audience.RESOURCE:
@@ -130,21 +134,18 @@ class Issuer:
             accepted: The classes that endpoints accept from this issuer.
 
         Raises:
-            ConfigurationError: A class is unknown, not declared in ``issues``, needs the legacy
-                opt-in, or two classes overlap.
+            ConfigurationError: A class is unknown or needs the legacy opt-in, or two classes overlap.
         """
         known = {**READY_MADE, **custom}
         key = f"issuers.{self.name}"
-        legacy = {"access_legacy"} if self.legacy else set()
-        issues = self.issues if self.issues is not None else PUBLISHED | accepted | legacy
-        for name in sorted(issues | accepted):
-            if name not in known:
-                message = "token class"
-                raise unknown(message, name, known, key=f"{key}.issues", rule="R-CLS-01")
-            if name not in issues:
-                message = f"endpoints accept {name!r} from this issuer, but its `issues` does not declare it"
-                raise ConfigurationError(message, key=f"{key}.issues", rule="R-CLS-07")
-        if "access_legacy" in issues and not self.legacy and "access_legacy" not in custom:
+        untyped = {"access_legacy"} - custom.keys()
+        usual = PUBLISHED | accepted - untyped if self.legacy is None else PUBLISHED | accepted | untyped
+        issues = usual if self.issues is None else self.issues
+        what = "token class"
+        for column, names in (("issues", issues), ("max_lifetime", self.max_lifetime_s.keys())):
+            for name in sorted(names - known.keys()):
+                raise unknown(what, name, known, key=f"{key}.{column}", rule="R-CLS-01")
+        if issues & untyped and self.legacy is None:
             message = "access_legacy must be switched on with a marker: [issuers.NAME.access_legacy]"
             raise ConfigurationError(message, key=f"{key}.access_legacy", rule="R-CLS-09")
         table = {name: self._adapted(known[name]) for name in sorted(issues)}
@@ -154,7 +155,7 @@ class Issuer:
     def _adapted(self, row: TokenClass) -> TokenClass:
         lifetime = self.max_lifetime_s.get(row.name)
         if self.legacy and row.name == "access_legacy":
-            lifetime = self.legacy.max_lifetime_s or lifetime
+            lifetime = lifetime if self.legacy.max_lifetime_s is None else self.legacy.max_lifetime_s
             required = (row.required - {"aud"}) | {self.legacy.audience_from}
             row = dataclasses.replace(row, audience_claim=self.legacy.audience_from, required=required)
             row = self.legacy.marker.required_of(row)

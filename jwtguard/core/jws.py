@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from binascii import Error as Base64Error
 from binascii import a2b_base64
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import NoReturn
 
 from jwtguard.core.limits import Limits
@@ -86,12 +86,16 @@ class JwsParser:
         )
         self.known_headers = known_headers
 
-    def parse(self, token: Token) -> UnverifiedJws:
+    def parse(self, token: Token, algorithms: Collection[str]) -> UnverifiedJws:
         """Split and decode one token; the payload stays opaque bytes.
+
+        Args:
+            token: The credential.
+            algorithms: The header's ``alg`` must be one of these; nothing else is decoded before.
 
         Raises:
             Refusal: ``TOO_LARGE`` before anything is looked at; ``MALFORMED`` for anything but three
-                canonical base64url segments; ``BAD_HEADER`` for the JOSE header.
+                canonical base64url segments; ``BAD_HEADER`` for the JOSE header; ``UNSUPPORTED_ALG``.
         """
         if len(token) > self._limits.token_bytes:
             raise Refusal(Reason.TOO_LARGE, "token length", self._limits.token_bytes, len(token))
@@ -103,6 +107,8 @@ class JwsParser:
         header = self.known_headers.get(segment)
         if header is None:
             header = self._header(segment)
+        if header.alg not in algorithms:
+            raise Refusal(Reason.UNSUPPORTED_ALG, "alg", algorithms, header.alg)
         return UnverifiedJws(header, signing_input, _base64url(payload), _base64url(signature))
 
     def unverified_issuer(self, jws: UnverifiedJws) -> JsonValue:
@@ -145,8 +151,8 @@ def read_header(members: JsonObject, limits: Limits) -> JoseHeader:
     alg = members.get("alg")
     if not isinstance(alg, str):
         _bad("alg", "a string", alg)
-    cty = members.get("cty")
-    if cty is not None and (not isinstance(cty, str) or media_type(cty) == "jwt"):
+    cty = members.get("cty", "")
+    if not isinstance(cty, str) or media_type(cty) == "jwt":
         _bad("cty", "no nested token", cty)
     kid = members.get("kid")
     if "kid" in members and not (isinstance(kid, str) and 0 < len(kid) <= limits.kid_chars and kid.isprintable()):

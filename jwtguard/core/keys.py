@@ -18,21 +18,18 @@ from jwtguard.errors import Reason, Refusal
 _CURVES = {"P-256": "ES256", "P-384": "ES384", "P-521": "ES512", "Ed25519": "Ed25519", "Ed448": "Ed448"}
 _RSA_BITS = 2048
 _RSA_EXPONENT = 3
-_KEY_TEXT = re.compile(rb"-----BEGIN |^(ssh|ecdsa)-|^\s*\{\s*\"", re.MULTILINE)
-# Encodings of the Ed25519 points of small order, sign bit cleared: with such a key a constant verifies
-# as a signature (RFC 8032, section 5.1.7; the seven are listed in "Taming the many EdDSAs").
-_SMALL_ORDER = frozenset(
-    bytes.fromhex(point)
-    for point in (
-        "00" * 32,
-        "01" + "00" * 31,
-        "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
-        "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
-        "ec" + "ff" * 30 + "7f",
-        "ed" + "ff" * 30 + "7f",
-        "ee" + "ff" * 30 + "7f",
-    )
-)
+# Compiled when a secret is first imported: PEM and SSH2 armour, an OpenSSH line, the start of a JSON object or array.
+_KEY_TEXT = rb'(?m)----[ -]?BEGIN |ssh-(?:rsa|dss|ed25519) |ecdsa-sha2-|^\s*(?:ssh|ecdsa|sk)-\S+ |^\s*[\[{]\s*["{]'
+# The y coordinates of the points of small order, canonical or not: with such a key a constant verifies as a signature
+# (RFC 8032, sections 5.1.7 and 5.2.7; "Taming the many EdDSAs").
+_P25519, _P448 = 2**255 - 19, 2**448 - 2**224 - 1
+_ORDER_8 = int.from_bytes(bytes.fromhex("26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05"), "little")
+_SMALL_ORDER = {
+    "Ed25519": frozenset({0, 1, _P25519 - 1, _P25519, _P25519 + 1, _ORDER_8, _P25519 - _ORDER_8}),
+    "Ed448": frozenset({0, 1, _P448 - 1, _P448, _P448 + 1}),
+}
+_SIGN_BIT = {"Ed25519": 255, "Ed448": 455}
+_PRIVATE = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth"})
 
 
 class Published(StrEnum):
@@ -96,7 +93,7 @@ class KeySet:
         exposed: Kids of keys that came with private members.
     """
 
-    __slots__ = ("_by_choice", "_weak", "exposed", "live", "skipped")
+    __slots__ = ("_by_choice", "_kids", "_weak", "exposed", "live", "skipped")
 
     def __init__(
         self,
@@ -107,13 +104,14 @@ class KeySet:
     ) -> None:
         self._by_choice = by_choice
         self._weak = frozenset(weak)
+        self._kids = frozenset(kid for kid, _ in (*by_choice, *self._weak))
         self.live = frozenset(key for key in by_choice.values() if key is not None)
         self.skipped = tuple(skipped)
         self.exposed = tuple(exposed)
 
     def knows(self, kid: str | None) -> bool:
         """Tell whether any usable or weak key carries this kid; ``None`` is always known."""
-        return kid is None or any(known == kid for known, _ in (*self._by_choice, *self._weak))
+        return kid is None or kid in self._kids
 
     def find(self, kid: str | None, alg: str) -> VerificationKey | None:
         """Return the one key that fits, or ``None`` if none or several do."""
@@ -143,8 +141,7 @@ def select_key(key_set: KeySet | None, header: JoseHeader, alg: str) -> Verifica
         return key
     if key_set.is_weak(header.kid, alg):
         raise Refusal(Reason.WEAK_KEY, "key strength", "2048-bit RSA, a secret as long as the hash", header.kid)
-    known = sorted(str(key.kid) for key in key_set.live if key.alg == alg)
-    raise Refusal(Reason.NO_KEY, "kid", known, header.kid)
+    raise Refusal(Reason.NO_KEY, "kid", key_set.live, header.kid)
 
 
 NO_KEYS = KeySet({}, (), (), ())
@@ -153,16 +150,27 @@ NO_KEYS = KeySet({}, (), (), ())
 class HeldKeys:
     """The key set in force for one issuer, and how long it may be used without asking again.
 
-    The key source changes it in place; everybody else reads. ``usable_until`` is monotonic time; once it
-    is past, ask the source, which refreshes, or lets a stale set serve a little longer, or says that there
-    are no keys.
+    The key source changes it in place; everybody else reads. Times are monotonic.
+
+    Attributes:
+        key_set: The keys.
+        usable_until: Once this is past, ask the source: it refreshes, or lets a stale set serve a little
+            longer, or says that there are no keys.
+        unknown_from: From here on a ``kid`` that is not in the set is worth asking the source about.
     """
 
-    __slots__ = ("key_set", "usable_until")
+    __slots__ = ("key_set", "unknown_from", "usable_until")
 
-    def __init__(self, key_set: KeySet, usable_until: float) -> None:
+    def __init__(self, key_set: KeySet, usable_until: float, unknown_from: float = float("inf")) -> None:
         self.key_set = key_set
         self.usable_until = usable_until
+        self.unknown_from = unknown_from
+
+    def answers(self, kid: str | None, monotonic: float) -> bool:
+        """Tell whether this set is all there is to say about a ``kid`` at this time."""
+        if monotonic >= self.usable_until:
+            return False
+        return monotonic < self.unknown_from or self.key_set.knows(kid)
 
 
 def import_key_set(
@@ -179,7 +187,7 @@ def import_key_set(
             remembered under them stay remembered.
     """
     known = {(key.fingerprint, key.alg): key for key in previous.live}
-    found: list[VerificationKey] = []
+    found: dict[tuple[str, str], VerificationKey] = {}
     weak: list[tuple[str | None, str]] = []
     skipped: list[SkippedKey] = []
     exposed: list[str | None] = []
@@ -191,16 +199,16 @@ def import_key_set(
             if private:
                 exposed.append(kid)
             alg = _algorithm_of(members, algorithms)
-            fingerprint = _fingerprint(members)
             _check_strength(members, alg)
-            found.append(known.get((fingerprint, alg)) or _bind(members, alg, kid, fingerprint))
+            same = (_fingerprint(members), alg)
+            found[same] = found.get(same) or known.get(same) or _bind(members, alg, kid, same[0])
         except _Skip as skip:
             skipped.append(SkippedKey(kid, skip.reason))
             if skip.reason is SkipReason.PRIVATE:
                 exposed.append(kid)
             if skip.reason is SkipReason.WEAK:
                 weak.append((kid, alg))
-    return _choices(found, weak, skipped, exposed)
+    return _choices(found.values(), weak, skipped, exposed)
 
 
 def _choices(
@@ -211,7 +219,7 @@ def _choices(
 ) -> KeySet:
     choices: dict[tuple[str | None, str], VerificationKey | None] = {}
     by_alg: dict[str, set[VerificationKey]] = {}
-    for key in dict.fromkeys(found):
+    for key in found:
         by_alg.setdefault(key.alg, set()).add(key)
         if key.kid is not None and (key.kid, key.alg) in choices:
             choices[key.kid, key.alg] = None
@@ -240,11 +248,10 @@ def _public_members(jwk: object, published: Published) -> tuple[dict[str, object
         if published is Published.FETCHED:
             raise _Skip(SkipReason.SYMMETRIC)
         return jwk, False
-    private = "d" in jwk
+    private = not _PRIVATE.isdisjoint(jwk)
     if private and published is Published.FETCHED:
         raise _Skip(SkipReason.PRIVATE)
-    secret = {"d", "p", "q", "dp", "dq", "qi", "oth"}
-    return {name: value for name, value in jwk.items() if name not in secret}, private
+    return {name: value for name, value in jwk.items() if name not in _PRIVATE}, private
 
 
 def _algorithm_of(jwk: Mapping[str, object], algorithms: Sequence[str]) -> str:
@@ -252,7 +259,7 @@ def _algorithm_of(jwk: Mapping[str, object], algorithms: Sequence[str]) -> str:
     if jwk.get("use", "sig") != "sig" or not isinstance(operations, list) or "verify" not in operations:
         raise _Skip(SkipReason.NOT_FOR_SIGNATURES)
     curve = jwk.get("crv")
-    if jwk["kty"] in ("EC", "OKP") and curve not in _CURVES:
+    if jwk["kty"] in ("EC", "OKP") and not (isinstance(curve, str) and curve in _CURVES):
         raise _Skip(SkipReason.UNSUPPORTED)
     allowed = labels(algorithms)
     fitting = {alg for alg in allowed.values() if ALGORITHMS[alg] == jwk["kty"]}
@@ -278,12 +285,23 @@ def _check_strength(jwk: Mapping[str, object], alg: str) -> None:
             raise _Skip(SkipReason.WEAK)
     elif jwk["kty"] == "oct":
         secret = _member(jwk, "k")
-        if len(secret) * 8 < int(alg[2:]) or _KEY_TEXT.search(secret):
+        if len(secret) * 8 < int(alg[2:]) or re.search(_KEY_TEXT, secret) or _is_der(secret):
             raise _Skip(SkipReason.WEAK)
-    elif jwk.get("crv") == "Ed25519":
+    elif jwk["kty"] == "OKP":
         point = _member(jwk, "x")
-        if point[:-1] + bytes([point[-1] & 0x7F] if point else []) in _SMALL_ORDER:
+        if len(point) != _SIGN_BIT[alg] // 8 + 1:
+            raise _Skip(SkipReason.MALFORMED)
+        if int.from_bytes(point, "little") & ~(1 << _SIGN_BIT[alg]) in _SMALL_ORDER[alg]:
             raise _Skip(SkipReason.WEAK)
+
+
+def _is_der(secret: bytes) -> bool:
+    """Tell whether these bytes are one DER sequence, as keys and certificates are (R-ALG-05)."""
+    if secret[:1] != b"\x30" or len(secret) < 2:  # noqa: PLR2004 - tag and length
+        return False
+    octets = secret[1] & 0x7F if secret[1] & 0x80 else 0
+    length = int.from_bytes(secret[2 : 2 + octets]) if octets else secret[1]
+    return length == len(secret) - 2 - octets
 
 
 def _member(jwk: Mapping[str, object], name: str) -> bytes:

@@ -9,8 +9,8 @@ the first match of a search that tries literal, then ``{name}``, then ``/**`` is
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
+from posixpath import normpath
 from typing import Generic, TypeVar
 
 from jwtguard.errors import ConfigurationError, unknown
@@ -19,7 +19,6 @@ T = TypeVar("T")
 
 # HEAD follows GET, so it cannot be named; WEBSOCKET is the handshake of RFC 6455.
 METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "QUERY", "TRACE", "CONNECT", "WEBSOCKET"})
-_PARAMETER = re.compile(r"\{[A-Za-z_][A-Za-z0-9_]*\}")
 _REST = "**"
 
 
@@ -53,7 +52,7 @@ class Pattern:
 
 def _segment(part: str, text: str, key: str) -> str | None:
     """Return a literal, or ``None`` for a parameter."""
-    if _PARAMETER.fullmatch(part):
+    if part.startswith("{") and part.endswith("}") and part[1:-1].isidentifier():
         return None
     if any(mark in part for mark in "{}*?#") or not (part.isprintable() or not part):
         message = f"{part!r} in {text!r} is neither literal, nor {{name}}, nor a final **"
@@ -107,17 +106,25 @@ class PathTrie(Generic[T]):
     def find(self, method: str, path: str) -> T | None:
         """Return the value of the most specific pattern for a request, or ``None``.
 
-        A path with control characters matches nothing: routers built on regular expressions let a
-        pattern end before a trailing newline, so ``/admin%0A`` could reach the handler of ``/admin``.
+        A path that what lies behind the router may read in another way matches only if both readings are
+        under one policy: file servers resolve ``//`` and dot segments. A path with control characters
+        matches nothing: routers built on regular expressions let a pattern end before a trailing newline,
+        so ``/admin%0A`` could reach the handler of ``/admin``.
         """
         if method == "HEAD":
             method = "GET"
-        exact = self._exact.get(path)
+        exact = self._exact.get(path) if method else None
         found = _leaf(exact, method) if exact is not None else None
-        if found is None and (path.isprintable() or not _has_controls(path)):
-            segments = path.split("/")
-            found = _search(self._root, segments, 1, method) if not segments[0] else None
+        if found is None and method and (path.isprintable() or not _has_controls(path)):
+            found = self._search(method, path)
+            if found is not None and ("//" in path or "/." in path or "\\" in path):
+                others = [self._search(method, reading) for reading in _readings(path)]
+                found = found if all(other is not None and other[1] is found[1] for other in others) else None
         return found[1] if found is not None else None
+
+    def _search(self, method: str, path: str) -> tuple[str, T] | None:
+        segments = path.split("/")
+        return _search(self._root, segments, 1, method) if not segments[0] else None
 
     def prove_unambiguous(self) -> None:
         """Refuse two patterns that overlap without one containing the other (R-POL-05).
@@ -128,6 +135,19 @@ class PathTrie(Generic[T]):
         for one, other, path in _ambiguous(self._root, self._root, (), "="):
             message = f"{one!r} and {other!r} both match {path!r}, and neither contains the other; make one narrower"
             raise ConfigurationError(message, key="endpoints.match", rule="R-POL-05")
+
+
+def _readings(path: str) -> tuple[str, str]:
+    """Resolve a path as file systems do (``//`` is ``/``), and as URLs do (a segment; RFC 3986, section 5.2.4)."""
+    plain = path.replace("\\", "/")
+    kept: list[str] = []
+    for segment in plain[1:].split("/"):
+        if segment == "..":
+            del kept[-1:]
+        elif segment != ".":
+            kept.append(segment)
+    slash = "/" if plain.endswith("/") and plain.strip("/") else ""
+    return "/" + normpath(plain).lstrip("/") + slash, "/" + "/".join(kept)
 
 
 def _has_controls(path: str) -> bool:

@@ -120,6 +120,11 @@ class Endpoint:
     max_age_s: float | None = None
     name: str = ""
 
+    @property
+    def key(self) -> str:
+        """How error messages and the lint name this endpoint."""
+        return f"endpoints.{self.name or (self.match[0] if self.match else '?')}"
+
     def __post_init__(self) -> None:
         """Refuse a policy that says too little or contradicts itself.
 
@@ -127,7 +132,7 @@ class Endpoint:
             ConfigurationError: No pattern, a protected endpoint without classes or carriers, a public
                 one with any, or a scope outside the alphabet of RFC 6749, section 3.3.
         """
-        key = f"endpoints.{self.name or (self.match[0] if self.match else '?')}"
+        key = self.key
         if not self.match:
             message = "must match at least one path"
             raise ConfigurationError(message, key=key, rule="R-POL-01")
@@ -140,6 +145,10 @@ class Endpoint:
         if self.access is not Access.PUBLIC and not self.carriers:
             message = "must name at least one carrier"
             raise ConfigurationError(message, key=key, rule="R-EXT-01")
+        headers = [carrier.name for carrier in self.carriers if carrier.kind is CarrierKind.HEADER]
+        if len(set(headers)) < len(headers):
+            message = "two carriers on one header field; a request holds one credential"
+            raise ConfigurationError(message, key=f"{key}.carriers", rule="R-EXT-01")
         for scope in self.scopes | self.any_scopes:
             if not scope or not set(scope) <= _SCOPE_CHARACTERS:
                 message = f"{scope!r} is no scope (RFC 6749, section 3.3)"
@@ -194,12 +203,14 @@ class EndpointPolicy:
         fields: The header fields to look at, with the scheme of those that carry a token.
         cookies: The names of the cookies that carry one.
         choices: (iss, typ, alg) to the profiles that admit them, each with the algorithm meant.
+        algorithms: Every header ``alg`` that some choice admits.
+        types: By issuer, every header type that some choice admits.
         profiles: The profiles accepted, for remembered tokens.
     """
 
     __slots__ = (
-        "access", "any_scopes", "carriers", "choices", "cookies", "field_lengths", "fields", "max_age_s", "name",
-        "patterns", "profiles", "rules", "scopes",
+        "access", "algorithms", "any_scopes", "carriers", "choices", "cookies", "field_lengths", "fields", "max_age_s",
+        "name", "patterns", "profiles", "rules", "scopes", "types",
     )  # fmt: skip
 
     def __init__(self, endpoint: Endpoint, choices: Mapping[tuple[str, str | None, str], Choice]) -> None:
@@ -218,6 +229,8 @@ class EndpointPolicy:
         self.rules = tuple(endpoint.rules)
         self.max_age_s = endpoint.max_age_s
         self.choices = choices
+        self.algorithms = frozenset(alg for _, _, alg in choices)
+        self.types = {iss: frozenset(typ for other, typ, _ in choices if other == iss) for iss, _, _ in choices}
         self.profiles = frozenset(profile for choice in choices.values() for profile in choice.profiles)
 
     def __repr__(self) -> str:

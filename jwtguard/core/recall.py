@@ -33,6 +33,7 @@ def recall(  # noqa: PLR0913 - what a hit is judged by
     if known is None or known.profile not in policy.profiles or not known.good_from <= now < known.good_until:
         return None
     keys = held[known.profile.issuer.name]
-    if known.key not in keys.key_set.live or monotonic >= keys.usable_until:
+    # In this order: the source changes the set before its life, so an expired set never gets the life of the next.
+    if monotonic >= keys.usable_until or known.key not in keys.key_set.live:
         return None
     return known

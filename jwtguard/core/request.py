@@ -44,6 +44,15 @@ class Token:
         return self._digest
 
 
+def http_method(method: str) -> str:
+    """Return the method of an HTTP request, or an empty one, which no policy covers.
+
+    Methods are case-sensitive (RFC 9110, section 9.1), but servers pass on ``post`` and what is behind them
+    disagrees on what it means. Nor is a request that calls itself WEBSOCKET a handshake.
+    """
+    return method if method.isupper() and method != "WEBSOCKET" else ""
+
+
 class RequestHead:
     """Method, path and header fields of one request, as the server routed it.
 

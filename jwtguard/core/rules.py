@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Sequence
 
 from jwtguard.core.classes import Scalar
@@ -62,6 +61,8 @@ def matches(claim: str, pattern: str) -> ClaimRule:
     Raises:
         re.error: The pattern is not a regular expression.
     """
+    import re  # noqa: PLC0415 - few policies have patterns
+
     compiled = re.compile(pattern)
     return ClaimRule(
         claim,

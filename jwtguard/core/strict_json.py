@@ -16,7 +16,7 @@ JsonObject: TypeAlias = "dict[str, JsonValue]"
 
 _WHITE_SPACE = " \t\n\r"  # RFC 8259, section 2
 _BACKSLASH, _BRACKET, _BRACE = b"\\[{"
-_STRING_OR_BRACKET = re.compile(r'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]', re.DOTALL)
+_STRING_OR_BRACKET = r'(?s)"(?:[^"\\]|\\.)*+"?|[\[{]|[\]}]'  # compiled, and kept by re, when first needed
 
 
 def _number(text: str) -> float:
@@ -34,7 +34,7 @@ def _constant(_: str) -> float:
 
 def _within_depth(text: str, depth: int) -> bool:
     level = 0
-    for token in _STRING_OR_BRACKET.finditer(text):
+    for token in re.finditer(_STRING_OR_BRACKET, text):
         mark = token.group()
         if mark in "[{":
             level += 1
@@ -89,13 +89,21 @@ def json_reader(*, depth: int, members: int, integer: int = 2**53) -> Callable[[
     ).raw_decode
 
     def read(data: bytes) -> JsonObject:
-        text = data.decode("utf-8").strip(_WHITE_SPACE)
+        try:
+            text = data.decode("utf-8").strip(_WHITE_SPACE)
+        except UnicodeDecodeError:
+            message = "not UTF-8"  # the error of the decoder holds the whole text
+            raise ValueError(message) from None
         # Brackets bound the depth from above; only a suspicious text pays for the exact count, and it
         # pays before the recursive decoder sees it.
         if data.count(_BRACKET) + data.count(_BRACE) > depth and not _within_depth(text, depth):
             message = "nested too deeply"
             raise ValueError(message)
-        value, end = decode(text)
+        try:
+            value, end = decode(text)
+        except json.JSONDecodeError:
+            message = "not JSON"  # as above
+            raise ValueError(message) from None
         if end != len(text) or type(value) is not dict:
             message = "not one object and nothing else"
             raise ValueError(message)

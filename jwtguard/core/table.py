@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from jwtguard.core.classes import NO_AUDIENCE, TokenClass
+from jwtguard.core.classes import NO_AUDIENCE, READY_MADE, TokenClass
 from jwtguard.core.issuer import Issuer, labels
 from jwtguard.core.paths import PathTrie, Pattern
 from jwtguard.core.policy import Access, Choice, Config, Endpoint, EndpointPolicy, Profile
@@ -65,42 +65,61 @@ class PolicyTable:
                 yield from endpoint.accept
 
     def _compile(self, endpoint: Endpoint) -> EndpointPolicy:
-        key = f"endpoints.{endpoint.name or endpoint.match[0]}"
         if endpoint.access is Access.PUBLIC:
             return EndpointPolicy(endpoint, {})
-        for name in endpoint.issuers:
-            if name not in self._by_name:
-                message = "issuer"
-                raise unknown(message, name, self._by_name, key=f"{key}.issuers", rule="R-POL-10")
-        issuers = [self._by_name[name] for name in endpoint.issuers] or list(self.config.issuers)
-        if not issuers:
-            message = "no issuer is configured that could sign a token"
-            raise ConfigurationError(message, key=key, rule="R-POL-10")
+        issuers = self._issuers_of(endpoint)
+        for name in endpoint.accept:
+            self._check_signed(name, endpoint, issuers)
         for issuer in issuers:
-            for name in endpoint.accept:
-                self._check_carriers(self.classes[issuer.name][name], endpoint, key)
+            for row in self.classes[issuer.name].values():
+                if row.name in endpoint.accept:
+                    self._check_carriers(row, endpoint)
         return EndpointPolicy(endpoint, self._choices(endpoint, issuers))
 
-    def _check_carriers(self, row: TokenClass, endpoint: Endpoint, key: str) -> None:
+    def _issuers_of(self, endpoint: Endpoint) -> list[Issuer]:
+        what = "issuer"
+        for name in endpoint.issuers:
+            if name not in self._by_name:
+                raise unknown(what, name, self._by_name, key=f"{endpoint.key}.issuers", rule="R-POL-10")
+        issuers = [self._by_name[name] for name in dict.fromkeys(endpoint.issuers)] or list(self.config.issuers)
+        if not issuers:
+            message = "no issuer is configured that could sign a token"
+            raise ConfigurationError(message, key=endpoint.key, rule="R-POL-10")
+        return issuers
+
+    def _check_signed(self, name: str, endpoint: Endpoint, issuers: Sequence[Issuer]) -> None:
+        """Refuse a class that none of the endpoint's issuers signs."""
+        what, known = "token class", {**READY_MADE, **self._custom}
+        if name not in known:
+            raise unknown(what, name, known, key=f"{endpoint.key}.accept", rule="R-CLS-01")
+        if any(name in self.classes[issuer.name] for issuer in issuers):
+            return
+        if name == "access_legacy":
+            message = "access_legacy must be switched on with a marker: [issuers.NAME.access_legacy]"
+            raise ConfigurationError(message, key=f"{endpoint.key}.accept", rule="R-CLS-09")
+        message = f"no issuer of this endpoint declares {name!r} in its `issues`"
+        raise ConfigurationError(message, key=f"{endpoint.key}.accept", rule="R-CLS-07")
+
+    def _check_carriers(self, row: TokenClass, endpoint: Endpoint) -> None:
         for carrier in endpoint.carriers:
             if carrier.kind not in row.carriers:
                 message = (
                     f"no endpoint may take {row.name!r} from a {carrier.kind}; tokens of that class go to guard.verify"
                 )
                 rule = "R-CLS-10" if row.name == "id_token" else "R-CLS-06"
-                raise ConfigurationError(message, key=f"{key}.accept", rule=rule)
+                raise ConfigurationError(message, key=f"{endpoint.key}.accept", rule=rule)
 
     def _choices(self, endpoint: Endpoint, issuers: Sequence[Issuer]) -> dict[tuple[str, str | None, str], Choice]:
         choices: dict[tuple[str, str | None, str], Choice] = {}
         for issuer in issuers:
             algorithms = self._narrowed_algorithms(endpoint, issuer)
-            for name in endpoint.accept:
+            for name in dict.fromkeys(endpoint.accept):
                 row = self.classes[issuer.name].get(name)
                 if row is None:
                     continue
                 if "iss" not in row.required:
                     message = f"{name!r} names no issuer, so no issuer's key can verify it"
-                    raise ConfigurationError(message, key=f"endpoints.{endpoint.name}.accept", rule="R-CLM-02")
+                    raise ConfigurationError(message, key=f"{endpoint.key}.accept", rule="R-CLM-02")
                 profile = self._profile(endpoint, issuer, row, algorithms)
                 for typ in row.typ:
                     for label, alg in labels(algorithms).items():
@@ -112,9 +131,7 @@ class PolicyTable:
     def _narrowed_algorithms(self, endpoint: Endpoint, issuer: Issuer) -> tuple[str, ...]:
         if extra := set(endpoint.algorithms) - set(issuer.algorithms):
             message = "algorithm"
-            raise unknown(
-                message, min(extra), issuer.algorithms, key=f"endpoints.{endpoint.name}.algorithms", rule="R-ALG-01"
-            )
+            raise unknown(message, min(extra), issuer.algorithms, key=f"{endpoint.key}.algorithms", rule="R-ALG-01")
         return tuple(name for name in issuer.algorithms if not endpoint.algorithms or name in endpoint.algorithms)
 
     def _profile(self, endpoint: Endpoint, issuer: Issuer, row: TokenClass, algorithms: tuple[str, ...]) -> Profile:
@@ -128,6 +145,9 @@ class PolicyTable:
 
     def _audiences(self, endpoint: Endpoint, issuer: Issuer, row: TokenClass) -> frozenset[str] | None:
         if row.audience is NO_AUDIENCE:
+            if endpoint.audience:
+                message = f"class {row.name!r} checks no audience, so the endpoint cannot narrow it"
+                raise ConfigurationError(message, key=f"{endpoint.key}.audience", rule="R-CLM-03")
             return None
         known = frozenset(issuer.audiences_of(row))
         wanted = known & frozenset(endpoint.audience) if endpoint.audience else known

@@ -1,4 +1,4 @@
-"""How long keys live: the life of one issuer's key set, and the ring of all issuers.
+"""How long keys live: the life of one issuer's key set.
 
 The rules, by the monotonic clock:
 
@@ -15,26 +15,20 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Callable
 
-import anyio
 from cachetools import TTLCache
 
 from jwtguard.clock import Clock
 from jwtguard.core import events
-from jwtguard.core.issuer import InlineKeys, Issuer
-from jwtguard.core.keys import NO_KEYS, HeldKeys, KeySet, Published, import_key_set, read_pem
+from jwtguard.core.issuer import Issuer
+from jwtguard.core.keys import NO_KEYS, HeldKeys, KeySet, Published, import_key_set
 from jwtguard.core.limits import Limits
-from jwtguard.core.needs import Answer, Need
-from jwtguard.core.policy import Config
 from jwtguard.drive import PENDING, Pending
-from jwtguard.errors import ConfigurationError
 from jwtguard.jwks.flight import Flight
+from jwtguard.jwks.ring import Emit, report_keys
 from jwtguard.jwks.source import KeySetSource, SourceFailed
 
-Emit = Callable[[events.Event], None]
 _NEVER = float("inf")
-_NEGATIVE_TTL_S = 3600.0
 _DOUBLINGS = 16
 
 
@@ -54,9 +48,11 @@ class IssuerKeys:
         self._fetched_at = -_NEVER
         self._life_s = limits.keys_ttl_s
         self._hard_end = -_NEVER
-        self._negative: TTLCache[str, bool] = TTLCache(limits.kid_negative, _NEGATIVE_TTL_S, timer=clock.monotonic)
+        self._negative: TTLCache[str, bool] = TTLCache(
+            limits.kid_negative, limits.kid_cooldown_s, timer=clock.monotonic
+        )
         self.refresh_at = -_NEVER
-        self.held = HeldKeys(NO_KEYS, -_NEVER)
+        self.held = HeldKeys(NO_KEYS, -_NEVER, -_NEVER)
 
     def local(self, kid: str | None) -> KeySet | Pending | None:
         """Answer from memory, or say that it is worth asking the issuer."""
@@ -75,8 +71,8 @@ class IssuerKeys:
         return now
 
     def known(self) -> KeySet | None:
-        """Answer from memory alone: the set if it may still be used at all."""
-        return self.held.key_set if self._clock.monotonic() < self._hard_end else None
+        """Answer from memory alone: the set if it may be used without asking."""
+        return self.held.key_set if self.refresh_if_due() < self.held.usable_until else None
 
     async def ask(self, kid: str | None) -> KeySet | None:
         """Join or start the flight, wait a bounded time, and answer with what is known then."""
@@ -128,16 +124,21 @@ class IssuerKeys:
         with self._lock:
             flight = self._flight
             lost_after = 2 * self._limits.fetch_total_s + 10
-            if flight is not None and now - flight.started < lost_after:
+            if flight is not None and not flight.landed and now - flight.started < lost_after:
                 return flight
             pause = self._limits.kid_cooldown_s if fresh else self._pause_s(now)
             if not forced and now - self._last_attempt < pause:
                 return None
             self._last_attempt = now
-            self.refresh_at = _NEVER
+            self.refresh_at = now + lost_after
             self._flight = flight = Flight(now, fresh=fresh)
+            self.held.unknown_from = -_NEVER  # while it is in the air, it may be joined
         # The flight of a forked parent is lost with its thread; `lost_after` lets the child try anew.
-        flight.start(lambda: self._fetch(flight, fresh=fresh), f"jwtguard-keys-{self._issuer.name}")
+        try:
+            flight.start(lambda: self._fetch(flight, fresh=fresh), f"jwtguard-keys-{self._issuer.name}")
+        except RuntimeError:  # the system gives no thread
+            self._ended(flight, "no_thread")
+            return None
         return flight
 
     async def _fetch(self, flight: Flight, *, fresh: bool) -> None:
@@ -152,11 +153,15 @@ class IssuerKeys:
         except SourceFailed as failed:
             failure = failed.reason
         finally:
-            if failure:
-                self._fail(failure)
-            with self._lock:
-                if self._flight is flight:
-                    self._flight = None
+            self._ended(flight, failure)
+
+    def _ended(self, flight: Flight, failure: str) -> None:
+        if failure:
+            self._fail(failure)
+        with self._lock:
+            if self._flight is flight:
+                self._flight = None
+                self.held.unknown_from = self._last_attempt + self._limits.kid_cooldown_s
 
     def _install(self, key_set: KeySet, max_age_s: float | None) -> None:
         limits, now = self._limits, self._clock.monotonic()
@@ -192,93 +197,3 @@ class IssuerKeys:
         grace = self._pause_s(now) + 2 * self._limits.fetch_total_s
         with self._lock:
             self.held.usable_until = max(self.held.usable_until, min(self._hard_end, now + grace))
-
-
-class KeyRing:
-    """The keys of all issuers of one policy table, and the answers to ``NeedKeys``."""
-
-    def __init__(self, config: Config, clock: Clock, emit: Emit, previous: KeyRing | None = None) -> None:
-        """Import inline keys, and set up what will be fetched.
-
-        Args:
-            config: Issuers, limits and mode.
-            clock: Where the time comes from.
-            emit: Where events go; may be called from a thread of its own.
-            previous: The ring this one replaces; issuers that did not change keep their keys.
-
-        Raises:
-            ConfigurationError: A key URL may not be used, or an inline PEM is not a public key.
-        """
-        self._config = config
-        self._clock = clock
-        self._fetched: dict[str, IssuerKeys] = {}
-        self.held: dict[str, HeldKeys] = {}
-        for issuer in config.issuers:
-            if isinstance(issuer.keys, InlineKeys):
-                key_set = import_key_set(_inline_jwks(issuer, issuer.keys), issuer.algorithms, Published.INLINE)
-                report_keys(issuer.name, key_set, emit)
-                self.held[issuer.name] = HeldKeys(key_set, _NEVER)
-                continue
-            kept = previous.unchanged(issuer, config) if previous else None
-            source = KeySetSource(issuer, config.limits, config.mode)
-            keys = kept or IssuerKeys(issuer, source, config.limits, clock, emit)
-            self._fetched[issuer.name] = keys
-            self.held[issuer.name] = keys.held
-
-    def unchanged(self, issuer: Issuer, config: Config) -> IssuerKeys | None:
-        """Return an issuer's keys if nothing that shapes them differs in another configuration."""
-        same = issuer in self._config.issuers and (config.limits, config.mode) == (
-            self._config.limits,
-            self._config.mode,
-        )
-        return self._fetched.get(issuer.name) if same else None
-
-    def local(self, need: Need) -> Answer | Pending:
-        """Answer from memory, or say that the issuer should be asked."""
-        keys = self._fetched.get(need.issuer.name)
-        return self.held[need.issuer.name].key_set if keys is None else keys.local(need.kid)
-
-    async def ask(self, need: Need) -> Answer:
-        """Ask the issuer, for at most about a second."""
-        return await self._fetched[need.issuer.name].ask(need.kid)
-
-    def known(self, need: Need) -> Answer:
-        """Answer from memory alone."""
-        keys = self._fetched.get(need.issuer.name)
-        return self.held[need.issuer.name].key_set if keys is None else keys.known()
-
-    async def start(self) -> list[str]:
-        """Fetch every key set once, all at the same time; return the names of issuers without keys."""
-        missing: list[str] = []
-
-        async def fetch(name: str, keys: IssuerKeys) -> None:
-            if not await keys.refresh():
-                missing.append(name)
-
-        async with anyio.create_task_group() as group:
-            for name, keys in self._fetched.items():
-                group.start_soon(fetch, name, keys)
-        return sorted(missing)
-
-    def refresh_due(self) -> None:
-        """Start the refresh of every issuer that is due; nobody waits for it."""
-        for keys in self._fetched.values():
-            keys.refresh_if_due()
-
-
-def report_keys(issuer: str, key_set: KeySet, emit: Emit) -> None:
-    """Emit what a key set left out and what it exposed."""
-    for skipped in key_set.skipped:
-        emit(events.KeySkipped(issuer, events.printable(skipped.kid), skipped.reason))
-    for kid in key_set.exposed:
-        emit(events.PrivateKeyExposed(issuer, events.printable(kid)))
-
-
-def _inline_jwks(issuer: Issuer, keys: InlineKeys) -> list[object]:
-    jwks = list(keys.jwks)
-    for text in keys.pem:
-        try:
-            jwks.append(read_pem(text))
-        except ValueError as error:
-            raise ConfigurationError(str(error), key=f"issuers.{issuer.name}.pem", rule="R-JWK-13") from None
-    return jwks

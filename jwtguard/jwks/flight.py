@@ -7,6 +7,7 @@ parsing what it fetched holds up none of them.
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Awaitable, Callable
 
@@ -42,7 +43,7 @@ class Flight:
 
     def start(self, work: Callable[[], Awaitable[None]], name: str) -> None:
         """Run the work in a thread of its own, then wake everybody who waits."""
-        threading.Thread(target=anyio.run, args=(self._fly, work), name=name, daemon=True).start()
+        threading.Thread(target=self._fly, args=(work,), name=name, daemon=True).start()
 
     async def wait(self, timeout_s: float) -> bool:
         """Wait for the landing; return whether it was seen within the time."""
@@ -61,26 +62,33 @@ class Flight:
                     self._waiters.remove(waiter)
         return self._landed
 
-    async def _fly(self, work: Callable[[], Awaitable[None]]) -> None:
+    def _fly(self, work: Callable[[], Awaitable[None]]) -> None:
+        try:
+            anyio.run(self._work_and_land, work)
+        finally:
+            self._land()  # where not even an event loop could be had
+
+    async def _work_and_land(self, work: Callable[[], Awaitable[None]]) -> None:
         try:
             await work()
         finally:
-            # Before the loop closes, which may have to wait for a resolver that does not answer.
-            with self._lock:
-                self._landed = True
-                waiters, self._waiters = self._waiters, []
-            _wake(waiters)
+            self._land()  # before the loop closes, which may have to wait for a resolver that does not answer
+
+    def _land(self) -> None:
+        with self._lock:
+            self._landed = True
+            waiters, self._waiters = self._waiters, []
+        by_loop: dict[EventLoopToken, list[anyio.Event]] = {}
+        for token, event in waiters:
+            by_loop.setdefault(token, []).append(event)
+        for token, events in by_loop.items():
+            # A thread each: a loop that is blocked by its application must not hold up the others.
+            threading.Thread(target=_wake, args=(token, events), daemon=True).start()
 
 
-def _wake(waiters: list[tuple[EventLoopToken, anyio.Event]]) -> None:
-    by_loop: dict[EventLoopToken, list[anyio.Event]] = {}
-    for token, event in waiters:
-        by_loop.setdefault(token, []).append(event)
-    for token, events in by_loop.items():
-        try:
-            from_thread.run_sync(_set_all, events, token=token)
-        except (RuntimeError, anyio.RunFinishedError):
-            continue  # that loop has ended, and its waiters with it
+def _wake(token: EventLoopToken, events: list[anyio.Event]) -> None:
+    with contextlib.suppress(RuntimeError, anyio.RunFinishedError):  # that loop has ended, and its waiters with it
+        from_thread.run_sync(_set_all, events, token=token)
 
 
 def _set_all(events: list[anyio.Event]) -> None:

@@ -70,18 +70,25 @@ class KeySetSource:
         try:
             uri = self._jwks_uri or await self._discover(fresh=fresh)
             fetched = await self._fetch(uri, self._limits.jwks_bytes, fresh=fresh)
-            keys = self._decode(fetched).get("keys")
+            keys = self._keys_of(self._decode(fetched))
         except FetchFailed as failed:
             self._forget()
             raise SourceFailed(failed.reason) from None
-        if not isinstance(keys, list):
-            message = "not_a_key_set"
-            raise SourceFailed(message)
-        if len(keys) > self._limits.jwks_keys:
-            message = "too_many_keys"
-            raise SourceFailed(message)
+        except SourceFailed:
+            self._forget()
+            raise
         self._jwks_uri = uri
         return keys, fetched.max_age_s
+
+    def _keys_of(self, document: JsonObject) -> list[object]:
+        keys = document.get("keys")
+        if not isinstance(keys, list):
+            reason = "not_a_key_set"
+            raise SourceFailed(reason)
+        if len(keys) > self._limits.jwks_keys:
+            reason = "too_many_keys"
+            raise SourceFailed(reason)
+        return keys
 
     def _forget(self) -> None:
         if not self._literal:

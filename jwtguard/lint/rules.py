@@ -11,6 +11,7 @@ from jwtguard.core.keys import HeldKeys, SkipReason
 from jwtguard.core.limits import Limits
 from jwtguard.core.policy import Access, Mode
 from jwtguard.core.table import PolicyTable
+from jwtguard.errors import ConfigurationError
 from jwtguard.lint.findings import Finding, Severity
 
 Held = Mapping[str, HeldKeys]
@@ -26,16 +27,32 @@ def lint(table: PolicyTable, held: Held) -> list[Finding]:
         held: The keys in force, by issuer name; inline keys are judged, fetched ones may not be there yet.
     """
     overrides = {(override.rule, override.at): override for override in table.config.overrides}
+    unused = dict(overrides)
     findings: list[Finding] = []
     for rule in RULES:
         for finding in rule(table, held):
             override = overrides.get((finding.rule, finding.at))
+            unused.pop((finding.rule, finding.at), None)
             if override is None:
                 findings.append(finding)
             else:
                 text = f"overridden since {override.since}: {override.reason} ({finding.message})"
                 findings.append(Finding(finding.rule, Severity.NOTE, finding.at, text))
+    for rule_id, at in unused:
+        message = "this override overrides nothing: the finding is gone, or its rule or place is misspelt"
+        findings.append(Finding(rule_id, Severity.WARNING, at, message))
     return findings
+
+
+def stop_on_errors(table: PolicyTable, held: Held) -> None:
+    """Stop a start-up in production at the first error nobody overrode (R-GOV-02).
+
+    Raises:
+        ConfigurationError: The finding, with its rule and place.
+    """
+    for finding in lint(table, held):
+        if finding.severity is Severity.ERROR:
+            raise ConfigurationError(finding.message, key=finding.at, rule=finding.rule)
 
 
 def _used_classes(table: PolicyTable) -> Iterator[tuple[str, TokenClass]]:

@@ -22,7 +22,7 @@ from jwtguard import (
     TokenClass,
     identity_of,
 )
-from jwtguard.core.classes import NO_AUDIENCE, READY_MADE, Subject
+from jwtguard.core.classes import EVERY_OTHER, NO_AUDIENCE, READY_MADE, Subject
 from tests.kit.fake_clock import FakeClock
 from tests.kit.token_forge import OMIT, TokenForge
 
@@ -46,6 +46,7 @@ VALUES: Mapping[str, object] = {
     "exp": int(NOW) + 60,
     "iat": int(NOW),
     "jti": "token-1",
+    "sid": "session-1",
     "fam": "family-1",
     "gen": 1,
     "bind": "state-1",
@@ -72,6 +73,7 @@ class Specimen:
         """All that the class requires, and nothing else."""
         row = self.row
         claims = {name: value for name, value in VALUES.items() if name in row.required}
+        claims |= {name: VALUES[name] for name in sorted(row.any_of)[:1]}
         if row.audience is not NO_AUDIENCE:
             claims["aud"] = names[row.audience]
         if "events" in row.required:
@@ -86,7 +88,8 @@ class Specimen:
         claims = foreign | own
         claims["aud"] = [claims_set["aud"] for claims_set in (own, foreign) if "aud" in claims_set]
         if self.row.events and other.row.events:
-            claims["events"] = {name: {} for name in (self.row.events | other.row.events) - self.row.not_events}
+            unwanted = other.row.events if self.row.not_events is EVERY_OTHER else self.row.not_events
+            claims["events"] = {name: {} for name in self.row.events | (other.row.events - unwanted)}
         return {name: value for name, value in claims.items() if self._may_hold(name, value)}
 
     def _may_hold(self, name: str, value: object) -> bool:

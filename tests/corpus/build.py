@@ -125,6 +125,7 @@ def class_of(policy: PolicyEntry) -> TokenClass:
         name=policy["token_class"],
         typ=frozenset(policy["typ"]),
         required=frozenset(required),
+        any_of=frozenset(),
         forbidden=frozenset(policy["forbidden_claims"]),
         one_of={name: frozenset({value}) for name, value in policy["claim_equals"].items()},
         none_of={},

@@ -103,9 +103,9 @@ async def handshake(app: ASGIApp, path: str, headers: Fields = (), **changes: An
     return await run(app, websocket_scope(path, headers, **changes))
 
 
-async def lifespan(app: ASGIApp) -> Call:
-    """Start an application and stop it, as a server does."""
-    call = Call()
+async def lifespan(app: ASGIApp, call: Call | None = None) -> Call:
+    """Start an application and stop it, as a server does; into ``call``, for who expects it to raise."""
+    call = call or Call()
     messages = iter(("lifespan.startup", "lifespan.shutdown"))
 
     async def receive() -> Message:

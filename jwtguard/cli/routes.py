@@ -1,0 +1,171 @@
+"""The command ``jwtguard routes``: every route of an application, and the policies its requests meet."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections import Counter
+from importlib import import_module
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from jwtguard.config import load, mistakes_in
+from jwtguard.core.policy import Access
+from jwtguard.core.table import PolicyTable
+from jwtguard.errors import ConfigurationError
+from jwtguard.lint.app_routes import order_of
+from jwtguard.lint.census import CensusRow, Cover, Verdict, census
+
+_STYLES = {
+    Verdict.COVERED: "green",
+    Verdict.PARTLY: "yellow",
+    Verdict.UNPROTECTED: "bold red",
+    Verdict.SHADOWED: "bold red",
+}
+_FAILS = frozenset({Verdict.UNPROTECTED, Verdict.SHADOWED})
+_PLAIN_WIDTH = 200
+
+
+class WrongCall(Exception):  # noqa: N818 - an outcome of the command line, told to whoever typed it
+    """The command was called with something that cannot be used."""
+
+
+def routes(
+    file: Annotated[
+        Path, typer.Argument(exists=True, dir_okay=False, readable=True, help="The policy, such as jwtguard.toml.")
+    ],
+    *,
+    app: Annotated[str, typer.Option("--app", metavar="MODULE:APP", help="The application, such as main:app.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print the census as JSON.")] = False,
+) -> None:
+    """List the routes of a Starlette or FastAPI application with the policies that cover them.
+
+    The application is imported from the current directory. Exits with 0 if every route is covered at least
+    in part, with 1 if one is unprotected or shadowed, with 2 if policy or application cannot be loaded.
+    """
+    try:
+        rows = take(file, app)
+    except (WrongCall, ConfigurationError) as mistake:
+        typer.echo(f"jwtguard routes: {mistake}", err=True)
+        raise typer.Exit(2) from None
+    if as_json:
+        typer.echo(to_json(rows))
+    else:
+        _print(rows)
+    if any(row.verdict in _FAILS for row in rows):
+        raise typer.Exit(1)
+
+
+def take(file: Path, target: str) -> list[CensusRow]:
+    """Take the census of an application.
+
+    Args:
+        file: The policy.
+        target: The application as ``module:attribute``.
+
+    Raises:
+        ConfigurationError: The policy cannot be used.
+        WrongCall: There is no such application, or it has no routes.
+    """
+    with mistakes_in(str(file)):
+        table = PolicyTable(load(file))
+    app = application(target)
+    if order_of(app) is None:
+        message = f"{target!r} is a {type(app).__name__} without routes; give a Starlette or FastAPI application"
+        raise WrongCall(message)
+    return census(app, table)
+
+
+def application(target: str) -> object:
+    """Import an application; the current directory counts as a place for modules.
+
+    Raises:
+        WrongCall: The target is not ``module:attribute``, or there is no such module or attribute.
+    """
+    name, colon, path = target.partition(":")
+    if not (name and colon and path):
+        message = f"--app must be MODULE:APP, such as main:app, not {target!r}"
+        raise WrongCall(message)
+    if (here := str(Path.cwd())) not in sys.path:
+        sys.path.insert(0, here)
+    try:
+        found: object = import_module(name)
+    except ModuleNotFoundError as missing:
+        message = f"cannot import {name!r}: there is no module {missing.name!r}"
+        raise WrongCall(message) from None
+    except (ImportError, SyntaxError) as broken:
+        message = f"cannot import {name!r}: {broken}"
+        raise WrongCall(message) from None
+    for attribute in path.split("."):
+        if not hasattr(found, attribute):
+            message = f"{name!r} has no attribute {path!r}"
+            raise WrongCall(message)
+        found = getattr(found, attribute)
+    return found
+
+
+def to_json(rows: list[CensusRow]) -> str:
+    """Write the census for machines; keys are only ever added."""
+    document = {
+        "ok": not any(row.verdict in _FAILS for row in rows),
+        "routes": [
+            {
+                "kind": row.kind,
+                "method": row.method,
+                "path": row.path,
+                "host": row.host,
+                "endpoint": row.endpoint,
+                "verdict": row.verdict,
+                "note": row.note,
+                "policies": [
+                    {
+                        "name": cover.name,
+                        "access": cover.access,
+                        "classes": cover.classes,
+                        "scopes": cover.scopes,
+                        "any_scopes": cover.any_scopes,
+                    }
+                    for cover in row.covers
+                ],
+            }
+            for row in rows
+        ],
+    }
+    return json.dumps(document, indent=2)
+
+
+def _print(rows: list[CensusRow]) -> None:
+    console = Console(highlight=False, markup=False, emoji=False)  # paths hold braces, and may hold brackets
+    if not console.is_terminal:
+        console.width = _PLAIN_WIDTH
+    shown = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("method", "path", "endpoint", "verdict", "policy", "demands"):
+        shown.add_column(column, overflow="fold")
+    for row in rows:
+        covers = row.covers
+        where = f"{row.path} on {row.host}" if row.host else row.path
+        demands = "\n".join(map(_demands, covers))
+        names = "\n".join(cover.name for cover in covers)
+        shown.add_row(row.method, where, row.endpoint, row.verdict, names, demands, style=_STYLES[row.verdict])
+    console.print(shown)
+    for row in rows:
+        if row.note:
+            console.print(f"{row.verdict}: {row.method} {row.path}: {row.note}", soft_wrap=True)
+    counts = Counter(row.verdict for row in rows)
+    console.print(", ".join(f"{counts[verdict]} {verdict}" for verdict in Verdict), soft_wrap=True)
+
+
+def _demands(cover: Cover) -> str:
+    if cover.access is Access.PUBLIC:
+        return "public"
+    classes = ", ".join(cover.classes)
+    parts = [f"nothing, or {classes}" if cover.access is Access.OPTIONAL else classes]
+    if cover.scopes:
+        parts.append(f"scope {' '.join(cover.scopes)}")
+    if cover.any_scopes:
+        parts.append(f"any scope of {' '.join(cover.any_scopes)}")
+    return "; ".join(parts)

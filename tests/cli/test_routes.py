@@ -1,0 +1,153 @@
+"""``jwtguard routes``: the census on the command line, its exit codes and both kinds of output."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from jwtguard.cli import application
+
+POLICY = """
+[issuers.login]
+issuer = "https://login.example.com/"
+audience = "https://api.example.com"
+algorithms = ["ES256"]
+keys = "discovery"
+
+[[endpoints]]
+match = "GET /health"
+public = true
+
+[[endpoints]]
+match = ["GET /reports", "GET /reports/{id}"]
+name = "reports"
+accept = "access"
+scopes = ["reports:read"]
+"""
+APPLICATION = """
+from types import SimpleNamespace
+from starlette.applications import Starlette
+from starlette.routing import Route
+
+def health(request): ...
+def report(request): ...
+def latest(request): ...
+
+covered = Starlette(routes=[Route("/health", health), Route("/reports/{id}", report)])
+gap = Starlette(routes=[Route("/health", health), Route("/open[bold]", report)])
+shadowed = Starlette(routes=[Route("/reports/{id}", report), Route("/reports/latest", latest)])
+partly = Starlette(routes=[Route("/reports/{rest:path}", report)])
+inside = SimpleNamespace(app=covered, number=7)
+"""
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def routes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
+    """Run the command in a folder with a policy and an application."""
+    for name in ("FORCE_COLOR", "COLUMNS", "TTY_COMPATIBLE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    (tmp_path / "jwtguard.toml").write_text(POLICY)
+    (tmp_path / "census_subject.py").write_text(APPLICATION)
+
+    def run(app: str, *options: str) -> Result:
+        return CliRunner().invoke(application(), ["routes", "jwtguard.toml", "--app", app, *options])
+
+    yield run
+    for name in ("census_subject", "census_broken"):
+        sys.modules.pop(name, None)
+
+
+def test_a_covered_application(routes: Run) -> None:
+    """R-POL-01: every route, its policy and what that demands; exit 0."""
+    result = routes("census_subject:covered")
+    assert result.exit_code == 0, result.output
+    lines = [" ".join(line.split()) for line in result.stdout.splitlines()]
+    assert "GET /health health covered GET /health public" in lines
+    assert "GET /reports/{id} report covered reports access; scope reports:read" in lines
+    assert lines[-1] == "2 covered, 0 partly covered, 0 unprotected, 0 shadowed"
+
+
+@pytest.mark.parametrize(
+    ("app", "code", "told"),
+    [
+        ("gap", 1, "unprotected: GET /open[bold]: no policy matches"),
+        ("shadowed", 1, "shadowed: GET /reports/latest: GET /reports/latest ends at report (/reports/{id}) first"),
+        ("partly", 0, "partly covered: GET /reports/{rest:path}: no policy matches GET /reports/"),
+    ],
+)
+def test_what_is_found_and_the_exit_code(routes: Run, app: str, code: int, told: str) -> None:
+    """R-POL-01: an unprotected or shadowed route is exit 1, and every finding is explained."""
+    result = routes(f"census_subject:{app}")
+    assert result.exit_code == code, result.output
+    assert told in result.stdout
+
+
+def test_machines_get_json(routes: Run) -> None:
+    """R-POL-01: the same rows as JSON, under the same exit code."""
+    result = routes("census_subject:gap", "--json")
+    document = json.loads(result.stdout)
+    assert result.exit_code == 1
+    assert document["ok"] is False
+    assert document["routes"][0] == {
+        "kind": "route",
+        "method": "GET",
+        "path": "/health",
+        "host": "",
+        "endpoint": "health",
+        "verdict": "covered",
+        "note": "",
+        "policies": [{"name": "GET /health", "access": "public", "classes": [], "scopes": [], "any_scopes": []}],
+    }
+    assert document["routes"][1]["verdict"] == "unprotected"
+    assert json.loads(routes("census_subject:covered", "--json").stdout)["ok"] is True
+
+
+def test_an_attribute_of_an_attribute(routes: Run) -> None:
+    """The application may be inside of something, and behind middleware."""
+    assert routes("census_subject:inside.app").exit_code == 0
+    assert routes("census_subject:inside").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("app", "told"),
+    [
+        ("census_subject", "--app must be MODULE:APP, such as main:app, not 'census_subject'"),
+        ("census_subject:", "--app must be MODULE:APP"),
+        ("census_missing:app", "cannot import 'census_missing': there is no module 'census_missing'"),
+        ("census_subject:application", "'census_subject' has no attribute 'application'"),
+        ("census_subject:inside.none", "'census_subject' has no attribute 'inside.none'"),
+        ("census_subject:health", "'census_subject:health' is a function without routes"),
+        ("census_broken:app", "cannot import 'census_broken': "),
+    ],
+)
+def test_wrong_calls(routes: Run, app: str, told: str) -> None:
+    """A call that cannot be followed is exit 2 and one sentence on standard error."""
+    Path("census_broken.py").write_text("from starlette.routing import Nothing\n")
+    result = routes(app)
+    assert result.exit_code == 2
+    assert told in result.stderr
+    assert result.stdout == ""
+    assert result.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("text", ["[issuers", POLICY.replace('match = "GET /health"', 'match = "GOT /health"')])
+def test_a_policy_that_cannot_be_used(routes: Run, text: str) -> None:
+    """A policy that cannot be read or built is exit 2, and the message names the file."""
+    Path("jwtguard.toml").write_text(text)
+    result = routes("census_subject:covered")
+    assert result.exit_code == 2
+    assert result.stderr.startswith("jwtguard routes: jwtguard.toml: ")
+
+
+def test_a_policy_that_does_not_exist(routes: Run) -> None:
+    """A missing file is exit 2."""
+    Path("jwtguard.toml").unlink()
+    assert routes("census_subject:covered").exit_code == 2

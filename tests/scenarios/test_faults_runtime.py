@@ -1,0 +1,412 @@
+"""Bugs at every seam, clocks that jump, and a policy that changes under traffic."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import threading
+from collections.abc import Iterator, Sequence
+
+import anyio
+import pytest
+from anyio.lowlevel import checkpoint
+from starlette.types import Message, Receive, Scope, Send
+
+from jwtguard import ClaimRule, Config, ConfigurationError, Endpoint, InlineKeys, JwksUri, JWTGuardMiddleware, events
+from jwtguard.jwks.source import KeySetSource
+from tests.kit import answers
+from tests.kit.fake_clock import FakeClock
+from tests.kit.fake_idp import JWKS_PATH, FakeIdP
+from tests.scenarios.protected_api import Login, ProtectedApi, api_for, configured, landed
+
+COOLDOWN_S = 30.0
+DAY_S = 86_400.0
+RELOADS = 60
+
+
+@pytest.fixture(params=["asyncio", "trio"])
+def anyio_backend(request: pytest.FixtureRequest) -> str:
+    """Run each async test on both event loops."""
+    backend: str = request.param
+    return backend
+
+
+@pytest.fixture
+def login() -> Iterator[Login]:
+    """A provider that publishes one key."""
+    with FakeIdP() as idp:
+        login = Login(idp)
+        login.publish("k1")
+        yield login
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    """Time that passes when the test says so."""
+    return FakeClock()
+
+
+class Broken(Exception):  # noqa: N818 - what a test breaks with
+    """No exception that jwtguard could know."""
+
+
+# Bugs at the seams
+
+
+@pytest.mark.anyio
+async def test_F66_a_broken_sink_decides_nothing(login: Login, clock: FakeClock) -> None:
+    """F66: what the event sink raises is counted and otherwise ignored, in requests and in the thread that fetches."""
+
+    def sink(event: events.Event) -> None:
+        raise Broken
+
+    api = ProtectedApi(configured(login), clock=clock, on_event=sink)
+    good, bad = login.lasting_token(clock=clock), login.token("k2", clock=clock)
+    assert [(await api.get(token=token)).status for token in (good, good, bad, None)] == [200, 200, 401, 401]
+    assert (await api.get("/health")).status == 200
+    await landed()
+    assert api.guard.sink_failures == 1 + 5, "one for the keys, one for each decision"
+    clock.advance(540)
+    assert (await api.get(token=good)).status == 200
+    await landed()
+    assert login.fetches == 2
+    assert api.guard.sink_failures == 6 + 2
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("remembered", [False, True], ids=["first sight", "remembered"])
+async def test_F66_a_rule_that_raises_is_a_server_error(login: Login, clock: FakeClock, *, remembered: bool) -> None:
+    """F66, R-CLM-12: an exception of a claim rule reaches the server as it is; the application is not called."""
+    broken = remembered is False
+
+    def test(value: object) -> bool:
+        if broken:
+            raise Broken
+        return True
+
+    rule = ClaimRule("sub", "breaks", test)
+    endpoint = Endpoint(match=("GET /reports",), accept=("access",), rules=(rule,))
+    api = ProtectedApi(configured(login, endpoints=(endpoint,)), clock=clock)
+    token = login.token(clock=clock)
+    if remembered:
+        assert (await api.get(token=token)).status == 200
+        broken = True
+    calls = api.calls
+    for _ in range(2):
+        with pytest.raises(Broken):
+            await api.get(token=token)
+    assert api.calls == calls
+    broken = False
+    assert (await api.get(token=token)).status == 200
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("hand", ["now", "monotonic"])
+async def test_F66_a_clock_that_raises_is_a_server_error(
+    login: Login, clock: FakeClock, monkeypatch: pytest.MonkeyPatch, hand: str
+) -> None:
+    """F66: without a clock there is no decision: the exception propagates, nothing is put into the scope."""
+    api = api_for(login, clock)
+    token = login.token(clock=clock)
+    assert (await api.get(token=token)).status == 200
+
+    def stopped(self: FakeClock) -> float:
+        raise Broken
+
+    async def forbidden(scope: Scope, receive: Receive, send: Send) -> None:
+        raise AssertionError
+
+    async def nothing() -> Message:
+        raise AssertionError
+
+    async def unsent(message: Message) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr(FakeClock, hand, stopped)
+    scope: Scope = {
+        "type": "http", "method": "GET", "path": "/reports", "scheme": "https",
+        "headers": [(b"authorization", b"Bearer " + token)],
+    }  # fmt: skip
+    before = set(scope)
+    with pytest.raises(Broken):
+        await JWTGuardMiddleware(forbidden, guard=api.guard)(scope, nothing, unsent)
+    assert set(scope) == before
+
+
+@pytest.mark.anyio
+async def test_F66_a_bug_in_the_fetch_is_reported_and_shuts_nothing(
+    login: Login, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """F66: an unforeseen exception while fetching ends as a failed refresh and in the thread's log, not as silence."""
+    api, token = api_for(login, clock), login.lasting_token(clock=clock)
+    assert (await api.get(token=token)).status == 200
+    logged: list[type[BaseException]] = []
+
+    async def read(self: KeySetSource, *, fresh: bool) -> tuple[list[object], float | None]:
+        raise Broken
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading, "excepthook", lambda args: logged.append(args.exc_type))
+        patch.setattr(KeySetSource, "read", read)
+        clock.advance(540)
+        assert (await api.get(token=token)).status == 200
+        await landed()
+    assert logged == [Broken]
+    assert api.seen(events.RefreshFailed) == [events.RefreshFailed("login", "internal_error")]
+    assert api.keys_of()._flight is None
+    clock.advance(COOLDOWN_S)
+    assert (await api.get(token=token)).status == 200
+    await landed()
+    assert len(api.seen(events.KeysRefreshed)) == 2
+
+
+@pytest.mark.anyio
+async def test_F66_a_cold_start_with_a_bug_in_the_fetch_is_closed(
+    login: Login, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """F66: an unforeseen exception during the first fetch is a 503 for every token, and no request hangs."""
+    api = api_for(login, clock)
+
+    async def read(self: KeySetSource, *, fresh: bool) -> tuple[list[object], float | None]:
+        raise Broken
+
+    monkeypatch.setattr(threading, "excepthook", lambda _: None)
+    monkeypatch.setattr(KeySetSource, "read", read)
+    with anyio.fail_after(10):
+        assert set(await api.statuses([login.token(clock=clock)] * 20)) == {503}
+    await landed()
+    assert api.calls == 0
+
+
+# Clocks
+
+
+@pytest.mark.anyio
+async def test_F68_expiry_follows_the_wall_clock(login: Login, clock: FakeClock) -> None:
+    """F68: a wall clock a day ahead ends tokens, one a day back makes them early; put right, they pass."""
+    api = api_for(login, clock)
+    remembered, unseen = login.token(clock=clock), login.token(clock=clock)
+    assert (await api.get(token=remembered)).status == 200
+    for jump in (DAY_S, -DAY_S):
+        clock.step_wall(jump)
+        assert [(await api.get(token=token)).status for token in (remembered, unseen)] == [401, 401]
+        assert (await api.get(token=login.token(clock=clock))).status == 200
+        clock.step_wall(-jump)
+        assert (await api.get(token=remembered)).status == 200
+    await landed()
+    assert login.fetches == 1, "no key grew older"
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("jump", [DAY_S, -DAY_S, 3600.0, -3600.0])
+async def test_F68_key_life_follows_the_monotonic_clock(login: Login, clock: FakeClock, jump: float) -> None:
+    """F68: no jump of the wall clock ages keys, shortens a cool-down or stretches the hard end."""
+    api = api_for(login, clock)
+    assert (await api.get(token=login.token(clock=clock))).status == 200
+    clock.step_wall(jump)
+    stranger = login.token("k2", clock=clock)
+    assert set(await api.statuses([stranger] * 50)) == {401}
+    await landed()
+    assert login.fetches == 1, "still inside the cool-down"
+    login.idp.stop()
+    clock.advance(600 + 4 * 3600 - 1)
+    assert (await api.get(token=login.token(clock=clock))).status == 200
+    clock.step_wall(jump)
+    assert (await api.get(token=login.token(clock=clock))).status == 200
+    await landed()
+    clock.advance(1)
+    assert (await api.get(token=login.token(clock=clock))).status == 503
+    await landed()
+
+
+@pytest.mark.anyio
+async def test_F68_a_long_suspension_costs_one_fetch(login: Login, clock: FakeClock) -> None:
+    """F68: both clocks a day ahead, as after a suspension, and a herd at once: one fetch, and no stale key is used."""
+    api = api_for(login, clock)
+    old = login.lasting_token(clock=clock)
+    assert (await api.get(token=old)).status == 200
+    login.publish("k2")
+    clock.advance(DAY_S)
+    tokens = [login.token("k2", clock=clock) for _ in range(200)] + [old] * 200
+    assert await api.statuses(tokens, at_once=400) == [200] * 200 + [401] * 200
+    await landed()
+    assert login.fetches == 2
+
+
+# A policy that changes
+
+
+def policy(login: Login, scope: str) -> Config:
+    """A policy whose only difference is the scope it needs."""
+    endpoint = Endpoint(match=("GET /reports",), accept=("access",), scopes=frozenset({scope}))
+    return configured(login, endpoints=(endpoint,))
+
+
+def inline(login: Login, *, scope: str, trusted: str) -> Config:
+    """A policy that needs a scope and trusts one of two keys."""
+    config = policy(login, scope)
+    keys = InlineKeys([login.key(trusted).public_jwk()])
+    return dataclasses.replace(config, issuers=[dataclasses.replace(login.issuer(), keys=keys)])
+
+
+@pytest.mark.anyio
+async def test_F69_no_decision_mixes_two_policies(login: Login, clock: FakeClock) -> None:
+    """F69: while two policies replace each other, none passes that fits the key of one and the scope of the other."""
+    first, second = inline(login, scope="a", trusted="k1"), inline(login, scope="b", trusted="k2")
+    api = ProtectedApi(first, clock=clock)
+    mixed = [login.token("k1", clock=clock, scope="b"), login.token("k2", clock=clock, scope="a")]
+    whole = [login.token("k1", clock=clock, scope="a"), login.token("k2", clock=clock, scope="b")]
+    over = threading.Event()
+
+    turns = itertools.cycle((second, first))
+
+    def swap() -> None:
+        for _ in range(RELOADS):
+            api.guard.reload(next(turns))
+        over.set()
+
+    swapper = threading.Thread(target=swap)
+    seen: set[tuple[str, int]] = set()
+    swapper.start()
+    with anyio.fail_after(60):
+        while not over.is_set() or len(seen) < 8:
+            for kind, tokens in (("mixed", mixed), ("whole", whole)):
+                for index, token in enumerate(tokens):
+                    seen.add((f"{kind} {index}", (await api.get(token=token)).status))
+            if over.is_set():
+                api.guard.reload(next(turns))
+            await checkpoint()
+    swapper.join()
+    assert seen == {
+        ("mixed 0", 403), ("mixed 0", 401), ("mixed 1", 403), ("mixed 1", 401),
+        ("whole 0", 200), ("whole 0", 401), ("whole 1", 200), ("whole 1", 401),
+    }  # fmt: skip
+
+
+@pytest.mark.anyio
+async def test_F69_a_request_under_way_ends_under_its_own_policy(login: Login, clock: FakeClock) -> None:
+    """F69: a request that waits for keys while the policy changes is decided by the old one, the next by the new."""
+    api = ProtectedApi(policy(login, "a"), clock=clock)
+    login.idp.answer(JWKS_PATH, answers.after(0.2, answers.normal()))
+    token = login.token(clock=clock, scope="a")
+    found: list[int] = []
+
+    async def ask() -> None:
+        found.append((await api.get(token=token)).status)
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(ask)
+        with anyio.fail_after(10):
+            while (flight := api.keys_of()._flight) is None or not flight.waiting:
+                await checkpoint()
+        api.guard.reload(policy(login, "b"))
+    assert found == [200]
+    assert (await api.get(token=token)).status == 403
+
+
+@pytest.mark.anyio
+async def test_F69_what_the_old_policy_remembered_does_not_count(login: Login, clock: FakeClock) -> None:
+    """F69: a token remembered under one policy is verified anew under the next, by the keys of that policy."""
+    api = ProtectedApi(inline(login, scope="a", trusted="k1"), clock=clock)
+    token = login.token(clock=clock, scope="a")
+    assert (await api.get(token=token)).status == 200
+    api.guard.reload(inline(login, scope="a", trusted="k2"))
+    assert (await api.get(token=token)).status == 401
+    api.guard.reload(inline(login, scope="b", trusted="k1"))
+    assert (await api.get(token=token)).status == 403
+    api.guard.reload(inline(login, scope="a", trusted="k1"))
+    assert len(api.guard.snapshot.context.memory) == 0
+    assert (await api.get(token=token)).status == 200
+
+
+def invalid_policies(login: Login) -> Sequence[Config]:
+    """Policies that cannot be built, each in another stage of building."""
+    good = configured(login)
+    endpoint = good.endpoints[1]
+    return (
+        dataclasses.replace(good, endpoints=(dataclasses.replace(endpoint, accept=("acces",)),)),
+        dataclasses.replace(good, endpoints=(dataclasses.replace(endpoint, issuers=("nobody",)),)),
+        dataclasses.replace(good, endpoints=(endpoint, dataclasses.replace(endpoint, name="again"))),
+        dataclasses.replace(good, issuers=[*good.issuers, *good.issuers]),
+        dataclasses.replace(
+            good, issuers=[dataclasses.replace(login.issuer(), keys=JwksUri("http://login.example.com/keys"))]
+        ),
+        dataclasses.replace(good, issuers=[dataclasses.replace(login.issuer(), keys=InlineKeys([], ["no PEM"]))]),
+    )
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("number", range(6))
+async def test_F69_an_invalid_policy_leaves_the_old_one(login: Login, clock: FakeClock, number: int) -> None:
+    """F69, R-JWK-04: a reload that fails raises, and policy, keys and remembered tokens stay as they were."""
+    api, token = api_for(login, clock), login.token(clock=clock)
+    assert (await api.get(token=token)).status == 200
+    before = api.guard.snapshot
+    with pytest.raises(ConfigurationError):
+        api.guard.reload(invalid_policies(login)[number])
+    assert api.guard.snapshot is before
+    assert len(before.context.memory) == 1
+    assert (await api.get(token=token)).status == 200
+    assert login.fetches == 1
+
+
+@pytest.mark.anyio
+async def test_F69_a_guard_without_a_file_cannot_guess_a_policy(login: Login, clock: FakeClock) -> None:
+    """F69: reload() without a policy, on a guard not made from a file, is an error and changes nothing."""
+    api = api_for(login, clock)
+    before = api.guard.snapshot
+    with pytest.raises(ConfigurationError):
+        api.guard.reload()
+    assert api.guard.snapshot is before
+
+
+@pytest.mark.anyio
+async def test_F69_unchanged_issuers_keep_their_keys(login: Login, clock: FakeClock) -> None:
+    """F69: an issuer that the new policy states as before keeps keys and cool-down; only a changed one is fetched."""
+    with FakeIdP() as idp:
+        other = Login(idp, name="other")
+        other.publish("k1")
+        api = ProtectedApi(configured(login, other), clock=clock)
+        for each in (login, other):
+            assert (await api.get(token=each.token(clock=clock))).status == 200
+        changed = dataclasses.replace(other.issuer(), leeway_s=10.0)
+        config = dataclasses.replace(configured(login), issuers=[login.issuer(), changed])
+        api.guard.reload(config)
+        for each in (login, other):
+            assert (await api.get(token=each.token(clock=clock))).status == 200
+        assert (await api.get(token=login.token("k2", clock=clock))).status == 401
+        await landed()
+        assert (login.fetches, other.fetches) == (1, 2)
+
+
+@pytest.mark.anyio
+async def test_F69_a_reload_during_an_outage_keeps_good_keys(login: Login, clock: FakeClock) -> None:
+    """F69, R-JWK-10: reloading the same issuers while they are down takes no key away, and starts no new life."""
+    api, token = api_for(login, clock), login.lasting_token(clock=clock)
+    assert (await api.get(token=token)).status == 200
+    login.idp.stop()
+    clock.advance(3600)
+    assert (await api.get(token=token)).status == 200
+    await landed()
+    api.guard.reload(configured(login))
+    assert (await api.get(token=token)).status == 200
+    await landed()
+    clock.advance(4 * 3600)
+    assert (await api.get(token=token)).status == 503
+    await landed()
+
+
+@pytest.mark.anyio
+async def test_F69_a_removed_issuer_is_refused_at_once(login: Login, clock: FakeClock) -> None:
+    """F69: after a reload without it an issuer's tokens are refused, remembered ones included; put back, they pass."""
+    with FakeIdP() as idp:
+        other = Login(idp, name="other")
+        other.publish("k1")
+        api = ProtectedApi(configured(login, other), clock=clock)
+        token = other.lasting_token(clock=clock)
+        statuses = []
+        for logins in ((login, other), (login,), (login, other)):
+            api.guard.reload(configured(*logins))
+            statuses.append((await api.get(token=token)).status)
+            await landed()
+        assert statuses == [200, 401, 200]
