@@ -1,0 +1,1 @@
+"""What jwtguard costs, measured beside what people use instead. ``python -m benchmarks``; see README.md."""
