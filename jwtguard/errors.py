@@ -57,11 +57,15 @@ class Refusal(JwtGuardError):
     """
 
     def __init__(self, reason: Reason, check: str = "", expected: object = None, seen: object = None) -> None:
-        super().__init__(reason.value)
         self.reason = reason
         self.check = check
         self.expected = expected
         self.seen = seen
+        self.args = (reason,)
+
+    def __str__(self) -> str:
+        """Return the reason, nothing of what was seen."""
+        return self.reason.value
 
 
 class Unavailable(JwtGuardError):

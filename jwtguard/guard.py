@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from jwtguard.clock import Clock, SystemClock
 from jwtguard.core import events
+from jwtguard.core.claims import Commons
 from jwtguard.core.decision import Allowed, Context, Decision, Refused, Remember, Unknown
 from jwtguard.core.identity import Identity
 from jwtguard.core.jws import JoseHeader
@@ -29,12 +30,13 @@ if TYPE_CHECKING:
 
 _BACKGROUND_S = 1.0
 _ENTRY_BYTES = 512
+_COMMONS = 4096
 
 
 class Snapshot:
     """One policy table with its key ring and its memory. Replaced whole by a reload."""
 
-    __slots__ = ("_bytes", "_limits", "_lock", "_sizes", "acceptances", "context", "ring", "table")
+    __slots__ = ("_bytes", "_commons", "_limits", "_lock", "acceptances", "context", "ring", "table")
 
     def __init__(self, table: PolicyTable, ring: KeyRing) -> None:
         self.table = table
@@ -43,20 +45,23 @@ class Snapshot:
         self.acceptances: dict[tuple[str, ...], EndpointPolicy] = {}
         self._limits: Limits = table.limits
         self._lock = threading.Lock()
-        self._sizes: dict[bytes, int] = {}
+        self._commons = Commons()
         self._bytes = 0
 
     def store(self, remember: Remember) -> None:
         """Remember a verified token and its header, dropping the oldest beyond the bounds."""
-        memory, sizes = self.context.memory, self._sizes
-        digest, size = remember.token.digest(), len(remember.token) + _ENTRY_BYTES
+        memory, claims_set = self.context.memory, remember.claims_set
+        digest, claims_set.size = remember.token.digest(), len(remember.token) + _ENTRY_BYTES
         with self._lock:
-            self._bytes += size - sizes.pop(digest, 0)
-            memory[digest], sizes[digest] = remember.claims_set, size
+            if len(self._commons) > _COMMONS:
+                self._commons = Commons()
+            claims_set.share(self._commons)
+            self._bytes += claims_set.size
+            if (former := memory.get(digest)) is not None:
+                self._bytes -= former.size
+            memory[digest] = claims_set
             while len(memory) > self._limits.remembered_tokens or self._bytes > self._limits.remembered_bytes:
-                oldest = next(iter(memory))
-                del memory[oldest]
-                self._bytes -= sizes.pop(oldest)
+                self._bytes -= memory.pop(next(iter(memory))).size
             if remember.header.segment not in self.context.headers:
                 self._store_header(remember.header)
 

@@ -19,7 +19,8 @@ from jwtguard.core.claims import ClaimsSet, validate_claims
 from jwtguard.core.classification import classify
 from jwtguard.core.decision import Context, Decision, Refused, Unknown
 from jwtguard.core.extraction import extract
-from jwtguard.core.keys import HeldKeys, KeySet, select_key
+from jwtguard.core.jws import JoseHeader
+from jwtguard.core.keys import HeldKeys, KeySet, refuse_unknown_kid, select_key
 from jwtguard.core.needs import Need, NeedKeys
 from jwtguard.core.pipeline import STAGES, decide, verification
 from jwtguard.core.policy import Access, Carrier, CarrierKind, Choice, EndpointPolicy
@@ -191,13 +192,18 @@ class _Walk:
 
     def _verified(self, policy: EndpointPolicy, token: Token, now: float) -> Iterator[tuple[str, str]]:
         parser, limits = self._context.parser, self._context.table.limits
-        jws = parser.parse(token, policy.algorithms)
+        jws = parser.begin(token, policy.algorithms)
         header = jws.header
         named = (("alg", header.alg), ("typ", header.typ), ("kid", header.kid))
         seen = ", ".join(f"{name} {self._show.value(value)}" for name, value in named)
         form = f"a compact JWS of at most {limits.token_bytes} bytes, alg {self._show.value(policy.algorithms)}"
+        try:
+            parser.open(jws)
+            choice = classify(parser, policy, jws)
+        except Refusal as flaw:
+            yield from self._unknown_kid(policy, header, (form, seen), flaw)
+            raise
         yield form, seen
-        choice = classify(parser, policy, jws)
         yield self._admitted(policy), self._chosen(choice)
         key_set = _AtHand(self._evidence.held).known(NeedKeys(choice.profiles[0].issuer, header.kid))
         key = select_key(key_set, header, choice.alg)
@@ -208,6 +214,20 @@ class _Walk:
         yield _of_classes(choice), self._claims(claims_set)
         authorize(policy, claims_set, now)
         yield _demands(policy), f"scope {self._show.value(sorted(claims_set.scopes))}"
+
+    def _unknown_kid(
+        self, policy: EndpointPolicy, header: JoseHeader, parsed: tuple[str, str], flaw: Refusal
+    ) -> Iterator[tuple[str, str]]:
+        """Tell of an unknown kid before whatever else is wrong, as the pipeline judges, and of that too."""
+        try:
+            refuse_unknown_kid(header, [self._context.held[name] for name in policy.issuers], None)
+        except Refusal:
+            yield parsed
+            besides = f"{flaw.reason}, {self._show.safe(flaw.check)} {self._show.value(flaw.seen)}"
+            yield self._admitted(policy), f"set aside, as no accepted issuer has this kid; besides: {besides}"
+            raise
+        if flaw.reason is not Reason.MALFORMED or flaw.check != "base64url":
+            yield parsed
 
     def _own_refusal(self) -> Refusal:
         """What the pipeline itself refuses, between the stages: a request without a token."""

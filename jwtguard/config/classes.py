@@ -11,6 +11,7 @@ from jwtguard.core.classes import (
     NO_AUDIENCE,
     UNBOUNDED,
     Audience,
+    AudienceCount,
     EveryOther,
     Expires,
     HeaderKey,
@@ -54,6 +55,9 @@ def _read_class(name: str, table: Table) -> TokenClass:
         subject=Subject(table.need("subject", lambda value: value.word("word", Subject, _RULE))),
         audience=table.need("audience", _audience),
         audience_claim=table.need("audience_claim", Value.text),
+        audience_count=AudienceCount(
+            table.need("audience_count", lambda value: value.word("word", AudienceCount, _RULE))
+        ),
         expiry=table.need("expiry", _expiry),
         max_age_s=table.need("max_age", _bound_or_unbounded),
         carriers=frozenset(table.need("carriers", _carrier_kinds)),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from jwtguard.core.classes import EVERY_OTHER, Scalar, Subject, TokenClass
+from jwtguard.core.classes import EVERY_OTHER, AudienceCount, Scalar, Subject, TokenClass
 from jwtguard.core.keys import VerificationKey
 from jwtguard.core.policy import Profile
 from jwtguard.core.signature import VerifiedJws
@@ -22,7 +22,23 @@ _TYPES: Mapping[str, type] = {
     **dict.fromkeys(("cnf", "act", "events", "sub_id"), dict),
     "amr": list,
 }
+_COMMON = frozenset({"iss", "aud", "scope", "scp", "client_id", "azp", "acr", "typ", "token_use", "tid"})
 _NEVER_EMPTY = frozenset({"iss", "sub", "jti", "client_id"})
+
+
+class Commons:
+    """One copy of what many tokens have in common, for those who remember many."""
+
+    __slots__ = ("audiences", "scopes", "texts")
+
+    def __init__(self) -> None:
+        self.texts: dict[str, str] = {}
+        self.scopes: dict[frozenset[str], frozenset[str]] = {}
+        self.audiences: dict[tuple[str, ...], tuple[str, ...]] = {}
+
+    def __len__(self) -> int:
+        """Count the copies; the owner bounds them."""
+        return len(self.texts) + len(self.scopes) + len(self.audiences)
 
 
 class ClaimsSet:
@@ -36,9 +52,10 @@ class ClaimsSet:
         scopes: The scope tokens.
         good_from: Earliest ``now`` at which the time claims hold, leeway included.
         good_until: First ``now`` at which they no longer hold.
+        size: What it counts for in memory, in bytes, once it is remembered.
     """
 
-    __slots__ = ("audiences", "claims", "good_from", "good_until", "key", "profile", "scopes")
+    __slots__ = ("audiences", "claims", "good_from", "good_until", "key", "profile", "scopes", "size")
 
     def __init__(
         self, jws: VerifiedJws, profile: Profile, audiences: tuple[str, ...], scopes: frozenset[str],
@@ -50,6 +67,17 @@ class ClaimsSet:
         self.audiences = audiences
         self.scopes = scopes
         self.good_from, self.good_until = good
+        self.size = 0
+
+    def share(self, commons: Commons) -> None:
+        """Use the common copy of names and of values that many tokens repeat: a remembered token should be small."""
+        text = commons.texts.setdefault
+        self.claims = {
+            text(name, name): text(value, value) if name in _COMMON and isinstance(value, str) else value
+            for name, value in self.claims.items()
+        }
+        self.scopes = commons.scopes.setdefault(self.scopes, self.scopes)
+        self.audiences = commons.audiences.setdefault(self.audiences, self.audiences)
 
     def __repr__(self) -> str:
         """Show class and issuer name, no claim."""
@@ -164,6 +192,8 @@ def _audiences(profile: Profile, claims: JsonObject) -> tuple[str, ...]:
         raise Refusal(Reason.BAD_CLAIM, name, "a string or an array of strings", value)
     if profile.audiences is not None and profile.audiences.isdisjoint(audiences):
         raise Refusal(Reason.BAD_AUDIENCE, name, sorted(profile.audiences), value)
+    if len(audiences) > 1 and profile.token_class.audience_count is AudienceCount.SOLE:
+        raise Refusal(Reason.BAD_AUDIENCE, name, "no audience but us", value)
     return audiences
 
 

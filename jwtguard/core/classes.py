@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from enum import Enum, StrEnum
 from typing import Literal, TypeAlias
 
+from jwtguard.core.limits import check_amount
 from jwtguard.errors import ConfigurationError
 
 Scalar: TypeAlias = str | int | float | bool
@@ -46,6 +47,13 @@ class Audience(StrEnum):
     ISSUER = "issuer"
     ACTION = "action"
     RECEIVER = "receiver"
+
+
+class AudienceCount(StrEnum):
+    """How many audiences a token may name: a second one makes it usable elsewhere (RFC 10070, section 4)."""
+
+    ANY = "any"
+    SOLE = "sole"
 
 
 class HeaderKey(StrEnum):
@@ -96,6 +104,7 @@ class TokenClass:
         subject: How ``sub`` relates to ``iss``.
         audience: What its audience names, or ``NO_AUDIENCE``.
         audience_claim: The claim that holds the audience: ``aud``, or a named substitute.
+        audience_count: Whether it may name others beside us.
         expiry: ``Expires(max_lifetime_s)`` or ``NoExpiry(max_age_s)``.
         max_age_s: How old ``iat`` may be, in seconds, or ``UNBOUNDED``.
         carriers: The kinds of carrier it may travel in on a request: ``header``, ``cookie``. Empty:
@@ -115,6 +124,7 @@ class TokenClass:
     subject: Subject
     audience: Audience | NoAudience
     audience_claim: str
+    audience_count: AudienceCount
     expiry: Expires | NoExpiry
     max_age_s: float | Unbounded
     carriers: frozenset[str]
@@ -139,9 +149,18 @@ class TokenClass:
         if self.audience is not NO_AUDIENCE and self.audience_claim not in self.required:
             message = f"an audience is expected, so {self.audience_claim!r} must be required"
             raise ConfigurationError(message, key=f"{key}.required", rule="R-CLM-03")
+        self._check_times(key)
+
+    def _check_times(self, key: str) -> None:
         if isinstance(self.expiry, Expires) and "exp" not in self.required:
             message = "exp must be required"
             raise ConfigurationError(message, key=f"{key}.required", rule="R-CLM-05")
+        if isinstance(self.expiry, NoExpiry):
+            check_amount(self.expiry.max_age_s, f"{key}.expiry", "R-CLM-08")
+        elif self.expiry.max_lifetime_s is not UNBOUNDED:
+            check_amount(self.expiry.max_lifetime_s, f"{key}.expiry", "R-CLM-08")
+        if self.max_age_s is not UNBOUNDED:
+            check_amount(self.max_age_s, f"{key}.max_age", "R-CLM-08")
 
 
 # Members characteristic of one class are forbidden in every class that does not require them.
@@ -164,6 +183,7 @@ _CHARACTERISTIC = frozenset(
     ]
 )
 _ID_TOKEN_HASHES = frozenset({"at_hash", "c_hash"})
+_SOLE = frozenset({"client_assertion", "action"})
 _HEADER_OR_COOKIE = frozenset({"header", "cookie"})
 _NONE: frozenset[str] = frozenset()
 _MINUTE, _HOUR, _DAY = 60.0, 3600.0, 86_400.0
@@ -200,6 +220,7 @@ def _row(  # noqa: PLR0913, PLR0917 - a row of a table has as many columns as th
         subject=subject,
         audience=audience,
         audience_claim="aud",
+        audience_count=AudienceCount.SOLE if name in _SOLE else AudienceCount.ANY,
         expiry=expiry,
         max_age_s=UNBOUNDED,
         carriers=carriers,

@@ -38,11 +38,10 @@ def extract(policy: EndpointPolicy, head: RequestHead, limits: Limits, mode: Mod
             name = raw_name.lower()
             if name in fields:
                 found.append((name, value))
-    if not found:
-        return None
-    tokens = (
-        _from_field(policy, head, limits, *found[0]) if len(found) == 1 else _from_several(policy, head, limits, found)
-    )
+    if len(found) == 1 and found[0][0] != b"cookie":
+        tokens: Sequence[Token] = _from_header(fields[found[0][0]], limits, found[0][1])
+    else:
+        tokens = _from_several(policy, head, limits, found)
     if not tokens:
         return None
     if len(tokens) > 1:
@@ -54,21 +53,19 @@ def extract(policy: EndpointPolicy, head: RequestHead, limits: Limits, mode: Mod
 
 def _from_several(
     policy: EndpointPolicy, head: RequestHead, limits: Limits, found: Sequence[tuple[bytes, bytes]]
-) -> tuple[Token, ...]:
+) -> Sequence[Token]:
     """Look into every field; only cookies may be spread over several (RFC 9113, section 8.2.3)."""
     _check_cookie_bytes(limits, sum(len(value) for name, value in found if name == b"cookie"))
     fields = [name for name, _ in found if name != b"cookie"]
     if len(set(fields)) < len(fields):
         raise Refusal(Reason.AMBIGUOUS_CREDENTIALS, "header field", "at most once", len(fields))
-    return tuple(token for name, value in found for token in _from_field(policy, head, limits, name, value))
-
-
-def _from_field(
-    policy: EndpointPolicy, head: RequestHead, limits: Limits, name: bytes, value: bytes
-) -> tuple[Token, ...]:
-    if name == b"cookie":
-        return _from_cookies(policy, head, limits, value)
-    return _from_header(policy.fields[name], limits, value)
+    tokens: list[Token] = []
+    for name, value in found:
+        if name == b"cookie":
+            tokens.extend(_from_cookies(policy, head, limits, value))
+        else:
+            tokens.extend(_from_header(policy.fields[name], limits, value))
+    return tokens
 
 
 def _from_header(scheme: bytes, limits: Limits, value: bytes) -> tuple[Token, ...]:

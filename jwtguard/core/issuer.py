@@ -106,6 +106,10 @@ class Issuer:
         if not self.issuer:
             message = "must be the issuer's exact `iss`"
             raise ConfigurationError(message, key=f"{key}.issuer", rule="R-CLM-02")
+        for column in ("audience", "client_id", "key_urls"):
+            if isinstance(getattr(self, column), str):
+                message = "must be a tuple of texts; a text alone would be read letter by letter"
+                raise ConfigurationError(message, key=f"{key}.{column}", rule="R-CLM-03")
         _check_algorithms(self.algorithms, f"{key}.algorithms")
         if self.algorithms[0] in HMAC and not self.shared_secret:
             message = (

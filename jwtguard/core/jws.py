@@ -10,6 +10,7 @@ from __future__ import annotations
 from binascii import Error as Base64Error
 from binascii import a2b_base64
 from collections.abc import Collection, Mapping
+from types import MappingProxyType
 from typing import NoReturn
 
 from jwtguard.core.limits import Limits
@@ -28,7 +29,9 @@ _CANONICAL_END: tuple[frozenset[int], ...] = (
     frozenset(b"AEIMQUYcgkosw048"),
 )
 _DOT = 0x2E
-_REPLICATED = ("iss", "sub", "aud")
+_REPLICATED = frozenset({"iss", "sub", "aud"})
+_KEY_URLS = frozenset({"jku", "x5u"})
+_NOTHING: Mapping[str, JsonValue] = MappingProxyType({})
 
 
 class JoseHeader:
@@ -42,8 +45,12 @@ class JoseHeader:
         self.kid = kid
         self.typ = typ
         self.carries_key = "jwk" in members
-        self.urls = [members[name] for name in ("jku", "x5u") if name in members]
-        self.replicated = {name: members[name] for name in _REPLICATED if name in members}
+        self.urls = (
+            () if _KEY_URLS.isdisjoint(members) else [members[name] for name in sorted(_KEY_URLS & members.keys())]
+        )
+        self.replicated = _NOTHING
+        if not _REPLICATED.isdisjoint(members):
+            self.replicated = {name: members[name] for name in _REPLICATED & members.keys()}
 
     def __repr__(self) -> str:
         """Show the algorithm alone: the rest is the sender's text."""
@@ -51,7 +58,7 @@ class JoseHeader:
 
 
 class UnverifiedJws:
-    """A well-formed JWS whose signature nobody has checked."""
+    """A JWS whose signature nobody has checked. Payload and signature are text until ``JwsParser.open``."""
 
     __slots__ = ("_claims", "_payload", "header", "signature", "signing_input")
 
@@ -94,8 +101,18 @@ class JwsParser:
             algorithms: The header's ``alg`` must be one of these; nothing else is decoded before.
 
         Raises:
+            Refusal: What ``begin`` and ``open`` raise.
+        """
+        jws = self.begin(token, algorithms)
+        self.open(jws)
+        return jws
+
+    def begin(self, token: Token, algorithms: Collection[str]) -> UnverifiedJws:
+        """Split one token and read its header, and nothing else yet.
+
+        Raises:
             Refusal: ``TOO_LARGE`` before anything is looked at; ``MALFORMED`` for anything but three
-                canonical base64url segments; ``BAD_HEADER`` for the JOSE header; ``UNSUPPORTED_ALG``.
+                segments; ``BAD_HEADER`` for the JOSE header; ``UNSUPPORTED_ALG``.
         """
         if len(token) > self._limits.token_bytes:
             raise Refusal(Reason.TOO_LARGE, "token length", self._limits.token_bytes, len(token))
@@ -109,7 +126,15 @@ class JwsParser:
             header = self._header(segment)
         if header.alg not in algorithms:
             raise Refusal(Reason.UNSUPPORTED_ALG, "alg", algorithms, header.alg)
-        return UnverifiedJws(header, signing_input, _base64url(payload), _base64url(signature))
+        return UnverifiedJws(header, signing_input, payload, signature)
+
+    def open(self, jws: UnverifiedJws) -> None:
+        """Decode payload and signature.
+
+        Raises:
+            Refusal: ``MALFORMED`` for anything but canonical base64url.
+        """
+        jws._payload, jws.signature = _base64url(jws._payload), _base64url(jws.signature)  # noqa: SLF001 - made here
 
     def unverified_issuer(self, jws: UnverifiedJws) -> JsonValue:
         """Read the claims set strictly and return its ``iss``, which only selects configuration.
@@ -145,9 +170,9 @@ def read_header(members: JsonObject, limits: Limits) -> JoseHeader:
         Refusal: ``BAD_HEADER`` for a missing or mistyped ``alg``, ``kid`` or ``typ``, any ``crit`` or
             ``b64`` (no extension is implemented), ``x5c``, ``zip`` or ``enc``, a nested token.
     """
-    for name in _REFUSED_PARAMETERS:
-        if name in members:
-            _bad(name, "absent", members[name])
+    if not _REFUSED_PARAMETERS.isdisjoint(members):
+        name = min(_REFUSED_PARAMETERS & members.keys())
+        _bad(name, "absent", members[name])
     alg = members.get("alg")
     if not isinstance(alg, str):
         _bad("alg", "a string", alg)
@@ -163,7 +188,7 @@ def read_header(members: JsonObject, limits: Limits) -> JoseHeader:
     return JoseHeader(alg, kid, media_type(typ) if typ is not None else None, members)  # type: ignore[arg-type]
 
 
-_REFUSED_PARAMETERS = ("crit", "b64", "x5c", "zip", "enc")
+_REFUSED_PARAMETERS = frozenset({"crit", "b64", "x5c", "zip", "enc"})
 
 
 def _bad(name: str, expected: str, seen: JsonValue) -> NoReturn:

@@ -122,6 +122,29 @@ class KeySet:
         return (kid, alg) in self._weak
 
 
+def refuse_unknown_kid(header: JoseHeader, sets: Iterable[HeldKeys], monotonic: float | None) -> None:
+    """Refuse a ``kid`` that no accepted issuer knows, whatever else is wrong with the token.
+
+    Asked twice: before the payload is decoded, so that a flood of unknown keys costs a header each, and,
+    so that the reason does not depend on when it was asked, of whatever fails after that.
+
+    Args:
+        header: The JOSE header; one that carries keys or key locations is judged for that first.
+        sets: The keys of the accepted issuers.
+        monotonic: The time, to let pass what an issuer is worth asking about; ``None``: nobody is.
+
+    Raises:
+        Refusal: ``NO_KEY``.
+    """
+    if header.kid is None or header.carries_key or header.urls:
+        return
+    for held in sets:
+        asked = monotonic is not None and not held.answers(header.kid, monotonic)
+        if held.key_set.knows(header.kid) or asked:
+            return
+    raise Refusal(Reason.NO_KEY, "kid", "a key of an accepted issuer", header.kid)
+
+
 def select_key(key_set: KeySet | None, header: JoseHeader, alg: str) -> VerificationKey:
     """Choose the one key for a token.
 

@@ -14,6 +14,17 @@ from jwtguard.errors import ConfigurationError, unknown
 LEEWAY_CAP_S = 120.0
 
 
+def check_amount(value: object, key: str, rule: str = "") -> None:
+    """Refuse what is no number from zero up: a duration, a size, a count.
+
+    Raises:
+        ConfigurationError: It is negative, NaN, a bool, a text, a ``timedelta``.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
+        message = f"must be a number from 0 up, not {value!r}"
+        raise ConfigurationError(message, key=key, rule=rule)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
     """What one guard allows itself to spend on strangers and on issuers."""
@@ -61,10 +72,7 @@ class Limits:
             ConfigurationError: A value is negative, not a number, or the leeway is above 120 s.
         """
         for field in dataclasses.fields(self):
-            value = getattr(self, field.name)
-            if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
-                message = f"must be a number from 0 up, not {value!r}"
-                raise ConfigurationError(message, key=f"limits.{field.name}")
+            check_amount(getattr(self, field.name), f"limits.{field.name}")
         if not self.leeway_s <= self.leeway_max_s <= LEEWAY_CAP_S:
             message = "the leeway may not exceed 120 s"
             raise ConfigurationError(message, key="limits.leeway_s", rule="R-CLM-06")

@@ -20,7 +20,7 @@ from jwtguard.core.classification import classify
 from jwtguard.core.decision import Allowed, Context, Decision, Refused, Remember, Unknown
 from jwtguard.core.extraction import extract
 from jwtguard.core.identity import Identity
-from jwtguard.core.keys import KeySet, select_key
+from jwtguard.core.keys import KeySet, refuse_unknown_kid, select_key
 from jwtguard.core.needs import Answer, Need, NeedKeys
 from jwtguard.core.policy import Access, EndpointPolicy
 from jwtguard.core.recall import recall
@@ -63,14 +63,25 @@ def decide_token(
         if claims_set is not None:
             authorize(policy, claims_set, now)
             return Allowed(policy, Identity(claims_set, policy.name))
-        jws = context.parser.parse(token, policy.algorithms)
-        unknown = Unknown(policy, token, jws, classify(context.parser, policy, jws))
+        unknown = _examine(context, policy, token, monotonic)
     except Refusal as refusal:
         return Refused(policy, refusal)
     held = context.held[unknown.choice.profiles[0].issuer.name]
-    if not held.answers(jws.header.kid, monotonic):
+    if not held.answers(unknown.jws.header.kid, monotonic):
         return unknown
     return _verify(context, unknown, held.key_set, now)
+
+
+def _examine(context: Context, policy: EndpointPolicy, token: Token, monotonic: float) -> Unknown:
+    jws = context.parser.begin(token, policy.algorithms)
+    sets = [context.held[name] for name in policy.issuers]
+    refuse_unknown_kid(jws.header, sets, monotonic)
+    try:
+        context.parser.open(jws)
+        return Unknown(policy, token, jws, classify(context.parser, policy, jws))
+    except Refusal:
+        refuse_unknown_kid(jws.header, sets, None)
+        raise
 
 
 def verification(context: Context, unknown: Unknown, now: float) -> Generator[Need, Answer, Decision]:

@@ -13,7 +13,7 @@ from enum import StrEnum
 
 from jwtguard.core.classes import Expires, NoExpiry, TokenClass
 from jwtguard.core.issuer import Issuer
-from jwtguard.core.limits import Limits
+from jwtguard.core.limits import Limits, check_amount
 from jwtguard.core.rules import ClaimRule
 from jwtguard.errors import ConfigurationError
 
@@ -145,14 +145,22 @@ class Endpoint:
         if self.access is not Access.PUBLIC and not self.carriers:
             message = "must name at least one carrier"
             raise ConfigurationError(message, key=key, rule="R-EXT-01")
+        self._check_carriers()
+        self._check_demands()
+
+    def _check_carriers(self) -> None:
         headers = [carrier.name for carrier in self.carriers if carrier.kind is CarrierKind.HEADER]
         if len(set(headers)) < len(headers):
             message = "two carriers on one header field; a request holds one credential"
-            raise ConfigurationError(message, key=f"{key}.carriers", rule="R-EXT-01")
+            raise ConfigurationError(message, key=f"{self.key}.carriers", rule="R-EXT-01")
+
+    def _check_demands(self) -> None:
+        if self.max_age_s is not None:
+            check_amount(self.max_age_s, f"{self.key}.max_age", "R-CLM-08")
         for scope in self.scopes | self.any_scopes:
             if not scope or not set(scope) <= _SCOPE_CHARACTERS:
                 message = f"{scope!r} is no scope (RFC 6749, section 3.3)"
-                raise ConfigurationError(message, key=f"{key}.scopes", rule="R-ERR-04")
+                raise ConfigurationError(message, key=f"{self.key}.scopes", rule="R-ERR-04")
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,14 +211,15 @@ class EndpointPolicy:
         fields: The header fields to look at, with the scheme of those that carry a token.
         cookies: The names of the cookies that carry one.
         choices: (iss, typ, alg) to the profiles that admit them, each with the algorithm meant.
+        issuers: The names of the issuers accepted.
         algorithms: Every header ``alg`` that some choice admits.
         types: By issuer, every header type that some choice admits.
         profiles: The profiles accepted, for remembered tokens.
     """
 
     __slots__ = (
-        "access", "algorithms", "any_scopes", "carriers", "choices", "cookies", "field_lengths", "fields", "max_age_s",
-        "name", "patterns", "profiles", "rules", "scopes", "types",
+        "access", "algorithms", "any_scopes", "carriers", "choices", "cookies", "field_lengths", "fields", "issuers",
+        "max_age_s", "name", "patterns", "profiles", "rules", "scopes", "types",
     )  # fmt: skip
 
     def __init__(self, endpoint: Endpoint, choices: Mapping[tuple[str, str | None, str], Choice]) -> None:
@@ -229,6 +238,7 @@ class EndpointPolicy:
         self.rules = tuple(endpoint.rules)
         self.max_age_s = endpoint.max_age_s
         self.choices = choices
+        self.issuers = tuple({profile.issuer.name for choice in choices.values() for profile in choice.profiles})
         self.algorithms = frozenset(alg for _, _, alg in choices)
         self.types = {iss: frozenset(typ for other, typ, _ in choices if other == iss) for iss, _, _ in choices}
         self.profiles = frozenset(profile for choice in choices.values() for profile in choice.profiles)

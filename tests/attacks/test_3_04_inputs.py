@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from jwtguard import InlineKeys, Issuer, Reason
+from jwtguard import ConfigurationError, Discovery, InlineKeys, Issuer, JwksUri, Reason
 from tests.attacks.target import KEY, Target, fetching_target, signed
 from tests.kit.fake_idp import FakeIdP
 from tests.kit.forged_key import ForgedKey, b64
@@ -124,3 +124,11 @@ def test_a_published_secret_is_no_secret() -> None:
         target.refuses(signed(key=leaked, forge=forge), Reason.NO_KEY)
         target.refuses(signed(key=secret, forge=forge), Reason.UNSUPPORTED_ALG)
         target.refuses(signed(key=secret, forge=forge, header={"alg": "ES256"}), Reason.NO_KEY)
+
+
+@pytest.mark.parametrize("keys", [JwksUri("https://login.example.com/jwks.json"), Discovery()], ids=repr)
+def test_a_secret_cannot_be_fetched(keys: JwksUri | Discovery) -> None:
+    """R-ALG-09, R-JWK-13: an issuer whose shared secret would have to be published does not start."""
+    with pytest.raises(ConfigurationError) as refused:
+        dataclasses.replace(ISSUER, algorithms=("HS256",), shared_secret=True, keys=keys)
+    assert refused.value.rule == "R-ALG-09"

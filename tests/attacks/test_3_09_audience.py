@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import pytest
 
-from jwtguard import ConfigurationError, Reason
+from jwtguard import Audience, ConfigurationError, Reason, Refusal
+from jwtguard.core.classes import READY_MADE
 from tests.attacks.target import Target, claim, signed
 from tests.kit.guarded import FORGE, ISSUER, protected
 from tests.kit.token_forge import OMIT
@@ -80,3 +82,31 @@ def test_a_policy_without_audience_does_not_start(audience: tuple[str, ...]) -> 
     with pytest.raises(ConfigurationError) as refused:
         Target(protected("/reports", audience=audience), issuers=[issuer])
     assert refused.value.rule == "R-CLM-03"
+
+
+SOLE: list[tuple[str, str, dict[str, Any]]] = [
+    ("client_assertion", FORGE.issuer, {"sub": FORGE.issuer}),
+    ("action", "https://app.example.com/act", {"purpose": "action", "bind": "b"}),
+]
+
+
+@pytest.mark.parametrize(("name", "ours", "claims"), SOLE, ids=[name for name, _, _ in SOLE])
+def test_an_audience_that_must_be_the_only_one(name: str, ours: str, claims: dict[str, Any]) -> None:
+    """R-CLM-04: a client assertion or an action token that is also meant for somebody else is refused.
+
+    Whoever that is could present it to us (audience injection, RFC 10070 section 4).
+    """
+    audiences = {Audience.ISSUER: (FORGE.issuer,), Audience.ACTION: ("https://app.example.com/act",)}
+    issuer = dataclasses.replace(ISSUER, audiences=audiences, issues=frozenset({"access", name}))
+    guard = Target(issuers=[issuer]).guard
+    (typ,) = READY_MADE[name].typ
+
+    def made_for(aud: object) -> bytes:
+        return signed(header={"typ": typ}, client_id=OMIT, scope=OMIT, **{**claims, "aud": aud})
+
+    for alone in (ours, [ours]):
+        assert guard.verify(made_for(alone), accept=name).audiences == (ours,)
+    for shared in ([ours, "https://evil.example.com/token"], ["https://evil.example.com/token", ours]):
+        with pytest.raises(Refusal) as refused:
+            guard.verify(made_for(shared), accept=name)
+        assert refused.value.reason is Reason.BAD_AUDIENCE

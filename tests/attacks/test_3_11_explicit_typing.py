@@ -39,10 +39,22 @@ def test_the_spellings_that_mean_the_same(typ: str) -> None:
     Target().lets_in(signed(header={"typ": typ}))
 
 
-@pytest.mark.parametrize("typ", ["\u212a+jwt", "at+\u017cwt", "AT+JW\u0054\u0307", "\u0130d+jwt", "a\u017f+jwt"])
+@pytest.mark.parametrize("typ", ["\u212abis+jwt", "KB\u0130S+JWT", "kbi\u017f+jwt", "\uff4bbis+jwt"])
 def test_unicode_case_is_no_case(typ: str) -> None:
-    """R-HDR-07: letters that become ASCII in some lower or upper case stay what they are."""
-    Target().refuses(signed(header={"typ": typ}), Reason.WRONG_CLASS)
+    """R-HDR-07: letters that become ASCII in lower or upper case, such as the Kelvin sign, stay what they are."""
+    own = dataclasses.replace(READY_MADE["access"], name="own", typ=frozenset({"kbis+jwt"}))
+    target = Target(Endpoint(match=("/reports",), accept=("own",)), classes=[own])
+    target.refuses(signed(header={"typ": typ}), Reason.WRONG_CLASS)
+    target.lets_in(signed(header={"typ": "KBIS+jwt"}))
+
+
+@pytest.mark.parametrize("typ", ["application/text/own+jwt", "own+jwt", "application/own+jwt", "TEXT/OWN"])
+def test_a_type_of_another_tree(typ: str) -> None:
+    """R-HDR-07: ``application/`` is left out before a type without a slash, and before no other."""
+    own = dataclasses.replace(READY_MADE["access"], name="own", typ=frozenset({"text/own+jwt"}))
+    target = Target(Endpoint(match=("/reports",), accept=("own",)), classes=[own])
+    target.refuses(signed(header={"typ": typ}), Reason.WRONG_CLASS)
+    target.lets_in(signed(header={"typ": "Text/OWN+jwt"}))
 
 
 @pytest.mark.parametrize("typ", NO_STRINGS, ids=repr)

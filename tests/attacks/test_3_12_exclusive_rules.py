@@ -9,6 +9,7 @@ import pytest
 
 from jwtguard import ConfigurationError, Endpoint, Reason
 from jwtguard.core.classes import BACKCHANNEL_LOGOUT
+from jwtguard.lint import lint
 from tests.attacks.target import Target, claim, signed
 from tests.kit.guarded import FORGE, ISSUER, bearer, optional, protected
 from tests.kit.token_forge import OMIT
@@ -146,6 +147,18 @@ def test_times(claims: dict[str, Any]) -> None:
     """R-CLM-05, R-CLM-07, R-CLM-08, F56: times are finite numbers, in order, not over, not to come, not too far."""
     reasons = (Reason.EXPIRED, Reason.NOT_YET_VALID, Reason.BAD_CLAIM, Reason.TOO_LONG_LIVED)
     Target().refuses(signed(**claims), *reasons)
+
+
+def test_long_lives_are_allowed_by_name_and_reported() -> None:
+    """R-LIF-02: a token of a day is refused, unless the issuer's cap is raised by name, which the lint tells."""
+    day = signed(exp=1767225600 + 86_400)
+    Target().refuses(day, Reason.TOO_LONG_LIVED)
+    target = Target(issuers=[dataclasses.replace(ISSUER, max_lifetime_s={"access": 86_400.0})])
+    target.lets_in(day)
+    findings = lint(target.guard.table, target.guard.snapshot.ring.held)
+    assert [(found.rule, found.at) for found in findings if "minutes" in found.message] == [
+        ("R-LIF-02", "issuers.login.max_lifetime")
+    ]
 
 
 @pytest.mark.parametrize(("offset", "good"), [(29, True), (29.9, True), (30, False), (31, False)])

@@ -36,7 +36,8 @@ def issuers() -> list[Issuer]:
         ISSUER, algorithms=("ES256", "RS256"), keys=keys, audience=(FORGE.audience, "https://b.example.com"),
         legacy=Legacy(Marker("scp"), date(2026, 1, 1)),
     )  # fmt: skip
-    return [login, issuer_of(OTHER, name="other", issuer="https://other.example.com/", audience=login.audience)]
+    same_kid = dataclasses.replace(OTHER, kid=KEY.kid)
+    return [login, issuer_of(same_kid, name="other", issuer="https://other.example.com/", audience=login.audience)]
 
 
 @pytest.mark.parametrize(("strict", "reason"), STRICT, ids=[reason.value for _, reason in STRICT])

@@ -122,7 +122,7 @@ def test_an_application_that_moves_itself() -> None:
     "method", ["POST", "post", "Post", "pOST", "P\u1e9eOST", "PO\u017fT", "POST ", " POST", "POST\0", "PO\u0405T"]
 )
 def test_no_spelling_of_a_method_writes(served: ASGIApp, method: str) -> None:
-    """R-POL-04: a method is the same in any case; what may only be read is not written by ``post``."""
+    """R-POL-04: who may only read does not write by ``post``, nor by any other spelling of a method."""
     write = protected("POST /reports", scopes=frozenset({"reports:write"}))
     target = Target(protected("/reports/**"), write, app=served)
     call = target.send([bearer(signed())], method=method)

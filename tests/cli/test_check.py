@@ -45,6 +45,7 @@ header_key = "forbidden"
 subject = "any"
 audience = "resource"
 audience_claim = "aud"
+audience_count = "any"
 expiry = { max_lifetime = "unbounded" }
 max_age = "unbounded"
 carriers = ["header"]

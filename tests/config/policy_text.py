@@ -42,6 +42,7 @@ COLUMNS: Mapping[str, str] = {
     "subject": '"any"',
     "audience": '"resource"',
     "audience_claim": '"aud"',
+    "audience_count": '"any"',
     "expiry": '{ max_lifetime = "1h" }',
     "max_age": '"unbounded"',
     "carriers": '["header"]',

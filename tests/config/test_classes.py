@@ -6,7 +6,7 @@ import dataclasses
 
 import pytest
 
-from jwtguard import NO_AUDIENCE, UNBOUNDED, Audience, Expires, HeaderKey, NoExpiry, Subject, TokenClass
+from jwtguard import NO_AUDIENCE, UNBOUNDED, Audience, AudienceCount, Expires, HeaderKey, NoExpiry, Subject, TokenClass
 from jwtguard.config import parse
 from jwtguard.core.classes import READY_MADE
 from tests.config.policy_text import COLUMNS, FILE, LOGIN, REPORTS, class_text, refused
@@ -44,6 +44,7 @@ def test_every_column_reaches_the_class() -> None:
         subject=Subject.PRINCIPAL,
         audience=Audience.RESOURCE,
         audience_claim="aud",
+        audience_count=AudienceCount.ANY,
         expiry=Expires(3600.0),
         max_age_s=600.0,
         carriers=frozenset({"header", "cookie"}),

@@ -71,6 +71,7 @@ WHOLE: dict[str, object] = {
             "subject": "any",
             "audience": "resource",
             "audience_claim": "aud",
+            "audience_count": "any",
             "expiry": {"none": {"max_age": "24h"}},
             "max_age": "unbounded",
             "carriers": ["header"],

@@ -10,6 +10,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from jwtguard import (
     Audience,
+    AudienceCount,
     Config,
     Endpoint,
     Guard,
@@ -86,7 +87,8 @@ class Specimen:
         """Still valid for this class, but with everything of the other class that this one does not forbid."""
         own, foreign = self.claims(names), other.claims(names)
         claims = foreign | own
-        claims["aud"] = [claims_set["aud"] for claims_set in (own, foreign) if "aud" in claims_set]
+        if self.row.audience_count is AudienceCount.ANY:
+            claims["aud"] = [claims_set["aud"] for claims_set in (own, foreign) if "aud" in claims_set]
         if self.row.events and other.row.events:
             unwanted = other.row.events if self.row.not_events is EVERY_OTHER else self.row.not_events
             claims["events"] = {name: {} for name in self.row.events | (other.row.events - unwanted)}

@@ -9,8 +9,8 @@ from itertools import permutations
 import pytest
 
 from jwtguard import NO_AUDIENCE, UNBOUNDED, Expires, Legacy, Marker, NoExpiry, Reason, Subject
-from jwtguard.core.claims import ClaimsSet, validate_claims
-from jwtguard.core.classes import BACKCHANNEL_LOGOUT, READY_MADE
+from jwtguard.core.claims import ClaimsSet, Commons, validate_claims
+from jwtguard.core.classes import BACKCHANNEL_LOGOUT, READY_MADE, AudienceCount
 from jwtguard.core.policy import Profile
 from tests.core.policies import FORGE, LOGIN, NEVER, NOW, YES, issuer, profile, told, verified
 from tests.kit.token_forge import OMIT
@@ -70,7 +70,7 @@ WRONG = [
 ]
 RIGHT: list[tuple[str, object]] = [
     *[("aud", value) for value in (API, [API], ["x", API], [API, API], [API, "x"])],
-    *[("sub", value) for value in ("a" * 255, "a b", "é", "\u200b", "\xa0", " ", "null", "0")],
+    *[("sub", value) for value in ("a" * 255, "a b", "é", "\u200b a", "\xa0", " ", "null", "0")],
     *[("exp", value) for value in (NOW + 1, NOW + 0.5, NOW + HOUR, NOW + HOUR - 0.5)],
     *[("nbf", value) for value in (0, 0.5, NOW, NOW + LEEWAY, NOW + LEEWAY - 0.5)],
     *[("iat", value) for value in (NOW, NOW + LEEWAY, NOW + 300 - HOUR, NOW - 0.5)],
@@ -196,6 +196,14 @@ def test_contradictory_times(nbf: float, iat: float) -> None:
         validate(claims, now=NOW + 299)
     else:
         assert refused(claims, now=NOW + 299) == (BAD, "exp")
+
+
+def test_the_beginning_of_time() -> None:
+    """R-CLM-07: zero is a time like any other and not taken for absent."""
+    early = claims_of(iat=0, nbf=0, exp=1)
+    good = validate(early, now=0.5)
+    assert (good.good_from, good.good_until) == (-LEEWAY, 1 + LEEWAY)
+    assert refused(claims_of(iat=0, nbf=0, exp=0), now=0) == (BAD, "exp")
 
 
 BARE = frozenset({"iss", "sub", "aud"})
@@ -443,6 +451,17 @@ def test_both_classes() -> None:
     assert refused(claims_of(), ACCESS, profile()) == (WRONG_CLASS, "claims")
 
 
+def test_the_least_that_a_class_requires() -> None:
+    """R-CLS-06: among candidates, too, a token with all required claims and no other fits."""
+    names = LEGACY_ROWS["access_legacy"].required
+    least = {name: value for name, value in untyped().items() if name in names} | {"token_use": "access"}
+    only = dataclasses.replace(LEGACY_ROWS["access_legacy"], one_of={})
+    bare = {name: value for name, value in least.items() if name in names}
+    candidates = (Profile(LEGACY_ISSUER, only, frozenset({"client-1"}), 30.0), UNTYPED[1])
+    assert validate(bare, *candidates).profile is candidates[0]
+    assert validate(least, *UNTYPED).profile is UNTYPED[0]
+
+
 def test_a_substitute_for_the_audience() -> None:
     """R-CLS-09: where another claim stands in for aud, that one is compared, exactly."""
     assert validate(untyped(), UNTYPED[0]).audiences == ("client-1",)
@@ -464,6 +483,16 @@ def test_no_audience_is_compared(aud: object, audiences: tuple[str, ...]) -> Non
     assert validate(claims_of(aud=aud), anybody).audiences == audiences
     assert refused(claims_of(aud=7), anybody) == (BAD, "aud")
     assert refused(claims_of(aud=None), anybody) == (BAD, "aud")
+
+
+@pytest.mark.parametrize("aud", [[API, "x"], ["x", API], [API, API]])
+def test_a_sole_audience(aud: list[str]) -> None:
+    """R-CLM-04: a class that wants to be the only audience refuses a token that names it twice or another beside it."""
+    sole = profile(audience_count=AudienceCount.SOLE)
+    assert told(lambda: validate(claims_of(aud=aud), sole)) == (AUDIENCE, "aud", "no audience but us", aud)
+    for alone in (API, [API]):
+        assert validate(claims_of(aud=alone), sole).audiences == (API,)
+    assert refused(claims_of(aud=[]), sole) == (AUDIENCE, "aud")
 
 
 def test_one_of_several_audiences_is_enough() -> None:
@@ -521,3 +550,37 @@ def test_what_a_claims_set_holds() -> None:
     assert (good.key, good.profile) == (YES, ACCESS)
     assert (good.audiences, good.scopes) == ((API,), frozenset({"reports:read"}))
     assert repr(good) == "<ClaimsSet <Profile login/access>>"
+
+
+def test_remembered_claims_share_what_is_common() -> None:
+    """F57: names, and values that many tokens repeat, are held once; the claims stay what they were."""
+    commons = Commons()
+    assert len(commons) == 0
+    texts = {"scope": "a" * 9 + " b", "iss": FORGE.issuer, "jti": "j" * 9}
+    one, other = (
+        validate(claims_of(**{name: "".join(list(value)) for name, value in texts.items()})) for _ in range(2)
+    )
+    before = dict(one.claims)
+    for good in (one, other):
+        good.share(commons)
+    assert one.claims == before
+    assert list(one.claims) == list(before)
+    assert one.claims["scope"] is other.claims["scope"]
+    assert one.claims["jti"] is not other.claims["jti"]
+    assert all(a is b for a, b in zip(one.claims, other.claims, strict=True))
+    assert one.scopes is other.scopes
+    assert one.audiences is other.audiences
+    assert (one.scopes, one.audiences) == (frozenset({"a" * 9, "b"}), (API,))
+    held = len(commons)
+    assert held == len(commons.texts) + 2
+    validate(claims_of(scope="c", new=True)).share(commons)
+    assert len(commons) == held + 3
+
+
+def test_only_texts_are_shared() -> None:
+    """R-CLM-11: values that compare equal across types, such as 1 and true, stay what they are."""
+    commons = Commons()
+    for value in (True, 1, 1.0, "1"):
+        good = validate(claims_of(token_use=value, tid=value))
+        good.share(commons)
+        assert repr(good.claims["token_use"]) == repr(value)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from jwtguard import Audience, Expires, Guard, NoExpiry, Reason, Refusal
+from jwtguard import Audience, AudienceCount, Expires, Guard, NoExpiry, Reason, Refusal
 from tests.core.class_tokens import FORGE, NOW, ROWS, SEPARATE, SPECIMENS, Specimen, guard_of, label, sign
 from tests.kit.token_forge import OMIT
 
@@ -109,12 +109,14 @@ def test_every_registered_claim_has_its_type(specimen: Specimen) -> None:
 
 @EVERY
 def test_every_audience_is_exact(specimen: Specimen) -> None:
-    """F56, R-CLM-03: in every class the audience is one of its own namespace, and nothing near it."""
+    """F56, R-CLM-03, R-CLM-04: in every class the audience is one of its own namespace; in some, no other beside it."""
     guard = guard_of(SEPARATE)
     own = specimen.claims(SEPARATE)["aud"]
     for value in (*(set(SEPARATE.values()) - {own}), f"{own}/", str(own)[:-1], [], [f"{own} "], ""):
         assert verdict(guard, specimen, aud=value) is AUDIENCE, value
-    assert verdict(guard, specimen, aud=["other", own]) is None
+    sole = specimen.row.audience_count is AudienceCount.SOLE
+    assert verdict(guard, specimen, aud=["other", own]) is (AUDIENCE if sole else None)
+    assert verdict(guard, specimen, aud=[own]) is None
 
 
 @EVERY

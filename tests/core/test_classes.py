@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
+from datetime import timedelta
 from itertools import combinations
 from typing import Any
 
@@ -14,6 +16,7 @@ from jwtguard.core.classes import (
     EVERY_OTHER,
     PUBLISHED,
     READY_MADE,
+    AudienceCount,
     TokenClass,
     prove_exclusive,
     separations,
@@ -75,6 +78,7 @@ def test_a_row_of_the_table(name: str) -> None:
     assert row.carriers == ({"header", "cookie"} if name.startswith("access") else set())
     assert row.one_of == ({"purpose": {name}} if "purpose" in must else {})
     assert row.none_of == {}
+    assert row.audience_count is (AudienceCount.SOLE if name in {"action", "client_assertion"} else AudienceCount.ANY)
     assert row.any_of == ({"sub", "sid"} if name == "logout" else set())
     assert row.max_age_s is UNBOUNDED
 
@@ -102,6 +106,7 @@ def test_logout_and_other_events() -> None:
         ({"one_of": {"nonce": frozenset({"1"})}}, "classes.own", "R-CLS-02"),
         ({"any_of": frozenset({"nonce"})}, "classes.own", "R-CLS-02"),
         ({"any_of": frozenset({"nonce", "events"})}, "classes.own", "R-CLS-02"),
+        ({"any_of": frozenset({"x", "y"}), "forbidden": frozenset({"x", "y"})}, "classes.own", "R-CLS-02"),
         ({"required": ACCESS.required - {"aud"}}, "classes.own.required", "R-CLM-03"),
         ({"audience_claim": "azp"}, "classes.own.required", "R-CLM-03"),
         ({"required": ACCESS.required - {"exp"}}, "classes.own.required", "R-CLM-05"),
@@ -242,6 +247,38 @@ def test_an_unproven_pair_is_named() -> None:
     assert (stopped.value.key, stopped.value.rule) == ("issuers.login.issues", "R-CLS-03")
     assert "as 'id_token' and as 'access_legacy': both allow typ (absent), jwt, " in stopped.value.message
     assert "would separate them" in stopped.value.message
+
+
+@pytest.mark.parametrize("place", range(4))
+def test_every_pair_is_compared(place: int) -> None:
+    """R-CLS-03: two overlapping classes are found wherever they stand, and only the types they share are named."""
+    rows = [READY_MADE[name] for name in ("logout", "set", "refresh")]
+    rows.insert(place, changed(name="wide", typ=frozenset({"at+jwt", "own+jwt"})))
+    rows.insert(place, ACCESS)
+    for order in (rows, rows[::-1]):
+        with pytest.raises(ConfigurationError, match=r"allow typ at\+jwt, and"):
+            prove_exclusive(order, issuer="login")
+
+
+def test_an_age_has_a_bound() -> None:
+    """R-CLM-08: a token without an expiry has an age, which cannot be unbounded."""
+    with pytest.raises(ConfigurationError):
+        changed(expiry=NoExpiry(UNBOUNDED))  # type: ignore[arg-type]  # the mistake that is tested
+
+
+DURATIONS: dict[str, Callable[[Any], dict[str, object]]] = {
+    "life": lambda seconds: {"expiry": Expires(seconds)},
+    "age": lambda seconds: {"expiry": NoExpiry(seconds)},
+    "max_age_s": lambda seconds: {"max_age_s": seconds},
+}
+
+
+@pytest.mark.parametrize("wrong", [timedelta(hours=1), float("nan"), -1, True, "3600", None], ids=str)
+@pytest.mark.parametrize("column", sorted(DURATIONS))
+def test_a_duration_is_a_number(column: str, wrong: Any) -> None:
+    """R-CLM-08: a life or age that is no number from zero up stops the start; it is not taken for unbounded."""
+    with pytest.raises(ConfigurationError):
+        changed(**DURATIONS[column](wrong))
 
 
 @pytest.mark.parametrize("count", [0, 1])

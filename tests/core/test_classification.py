@@ -137,6 +137,19 @@ def test_a_class_may_require_the_key() -> None:
     assert choice_of(policy, {**header, "jwk": {}}).profiles[0].token_class is proof
 
 
+@pytest.mark.parametrize("accept", [["access", "own"], ["own", "access"]])
+def test_the_key_tells_classes_apart(accept: list[str]) -> None:
+    """R-CLS-03: of two classes of one type that differ in the header key alone, the header leaves one."""
+    proof = dataclasses.replace(READY_MADE["access"], name="own", header_key=HeaderKey.REQUIRED)
+    policy = table(endpoint(accept=accept), classes=[proof]).endpoints[0]
+    for jwk, name in ((OMIT, "access"), ({}, "own")):
+        choice = choice_of(policy, {"jwk": jwk})
+        assert [profile.token_class.name for profile in choice.profiles] == [name]
+        assert choice.alg == "ES256"
+    one = table(endpoint()).endpoints[0]
+    assert choice_of(one) is one.choices[FORGE.issuer, "at+jwt", "ES256"]
+
+
 URL, OTHER_URL = "https://login.example.com/keys", "https://login.example.com/other"
 DECLARED = table(endpoint(), issuers=[issuer(key_urls=(URL, OTHER_URL))]).endpoints[0]
 

@@ -7,6 +7,7 @@ import pickle
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
+from unittest.mock import ANY
 
 import pytest
 from starlette.authentication import BaseUser
@@ -121,6 +122,7 @@ def test_an_identity_is_its_issuer_and_subject() -> None:
     assert hash(who) == hash(same) == hash(who.key)
     for other in (identity(sub="user-2"), identity(iss="https://other.example.com/"), ANONYMOUS, who.key, None):
         assert who != other
+    assert who == ANY  # the other side is asked, too
     assert {who, same, identity(sub="user-2")} == {who, identity(sub="user-2")}
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -12,9 +12,11 @@ from jwtguard import (
     NO_AUDIENCE,
     Audience,
     ConfigurationError,
+    Discovery,
     Expires,
     InlineKeys,
     Issuer,
+    JwksUri,
     Legacy,
     Marker,
     TokenClass,
@@ -74,6 +76,32 @@ def test_a_secret_must_be_declared_as_shared(algorithms: tuple[str, ...]) -> Non
     """R-ALG-09: HMAC needs the statement that issuer and verifier are one service."""
     assert stopped(algorithms=algorithms) == ("issuers.login.algorithms", "R-ALG-09")
     assert issuer(algorithms=algorithms, shared_secret=True).algorithms == algorithms
+
+
+@pytest.mark.parametrize("keys", [Discovery(), JwksUri("https://login.example.com/keys")])
+def test_a_secret_is_not_fetched(keys: Discovery | JwksUri) -> None:
+    """R-ALG-09, R-JWK-13: a secret comes from nowhere but the configuration; public keys may be fetched."""
+    assert stopped(algorithms=("HS256",), shared_secret=True, keys=keys) == ("issuers.login.keys", "R-ALG-09")
+    assert issuer(keys=keys).keys == keys
+
+
+@pytest.mark.parametrize("column", ["audience", "client_id", "key_urls"])
+def test_a_list_is_not_a_text(column: str) -> None:
+    """R-CLM-03: a text in place of a list stops the start; its letters are not taken for audiences."""
+    with pytest.raises(ConfigurationError) as caught:
+        issuer(**{column: "https://api.example.com"})
+    assert caught.value.key == f"issuers.login.{column}"
+
+
+@pytest.mark.parametrize("wrong", [timedelta(hours=1), float("nan"), -1, True, "3600"], ids=str)
+def test_a_lifetime_is_a_number(wrong: Any) -> None:
+    """R-CLM-08: a raised life that is no number from zero up stops the start; it is not taken for unbounded."""
+    for changes in (
+        {"max_lifetime_s": {"access": wrong}},
+        {"legacy": dataclasses.replace(LEGACY, max_lifetime_s=wrong)},
+    ):
+        with pytest.raises(ConfigurationError):
+            table_of(issuer(**changes))
 
 
 def test_an_issuer_is_named_exactly() -> None:

@@ -317,11 +317,25 @@ def test_a_null_is_no_content_type() -> None:
 def test_what_else_is_kept_of_a_header() -> None:
     """R-HDR-01, R-HDR-12: whether it carries a key, the URLs it names, the claims it repeats, and no more."""
     header = read_header({**HEADER, "jku": "a", "x5u": ["b"], "iss": "i", "sub": None, "aud": ["x"], "exp": 1}, LIMITS)
-    assert header.urls == ["a", ["b"]]
+    assert list(header.urls) == ["a", ["b"]]
     assert header.replicated == {"iss": "i", "sub": None, "aud": ["x"]}
     assert header.carries_key is False
     plain = read_header({"alg": "ES256", "jwk": None}, LIMITS)
-    assert (plain.carries_key, plain.urls, plain.replicated, plain.segment) == (True, [], {}, b"")
+    assert (plain.carries_key, list(plain.urls), dict(plain.replicated), plain.segment) == (True, [], {}, b"")
+
+
+def test_a_token_is_opened_in_two_steps() -> None:
+    """R-ALG-01: first the header alone is read; payload and signature are decoded when asked for, as strictly."""
+    begun = parser().begin(Token(PLAIN + b".e30=.AAAA"), ANY_ALGORITHM)
+    assert begun.header.alg == "ES256"
+    assert told(lambda: parser().open(begun)) == CANONICAL
+    token = Token(compact(HEADER, b'{"iss":"me"}', b"sig"))
+    begun = parser().begin(token, ANY_ALGORITHM)
+    parser().open(begun)
+    whole = parser().parse(token, ANY_ALGORITHM)
+    assert begun.signature == whole.signature == b"sig"
+    assert begun.signing_input == whole.signing_input
+    assert parser().unverified_issuer(begun) == "me"
 
 
 def test_a_known_header_is_not_parsed_again() -> None:

@@ -32,12 +32,22 @@ PROMISED: dict[str, float] = {
     "keys_refresh_at": 0.8,
     "keys_jitter": 0.1,
     "keys_stale_s": 4 * HOUR_S,
+    "keys_retry_max_s": 120,
+    "keys_cold_retry_s": 0.5,
     "kid_cooldown_s": 30,
     "kid_wait_s": 1,
     "kid_waiters": 100,
+    "cold_waiters": 1000,
+    "kid_negative": 1024,
     "remembered_tokens": 10_000,
     "remembered_bytes": 16 * MIB,
+    "remembered_headers": 256,
 }
+
+
+def test_every_limit_is_promised() -> None:
+    """R-GOV-08: no limit is without a documented default."""
+    assert {field.name for field in dataclasses.fields(Limits)} == PROMISED.keys()
 
 
 @pytest.mark.parametrize("name", sorted(PROMISED))

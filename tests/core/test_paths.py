@@ -61,6 +61,8 @@ def test_a_pattern(text: str, method: str | None, segments: tuple[str | None, ..
         "/***",
         "/{x",
         "/x}",
+        "/ab}",
+        "/{ab",
         "/a{x}",
         "/{x}b",
         "/{}",
@@ -210,6 +212,30 @@ def test_a_path_with_two_readings(path: str, found: str | None) -> None:
     assert FILES.find("GET", path) == found
 
 
+@pytest.mark.parametrize(
+    ("patterns", "path", "found"),
+    [
+        (["/d/**", "/d/e"], "/d//e/", "/d/**"),
+        (["/d/**", "/d/e/"], "/d//e/", None),
+        (["/d/**", "/d/e"], "/d//e", None),
+        (["/d/**", "/d/{x}/s"], "/d/b//../s", None),
+        (["/d/**", "/d/b/s"], "/d/b//../s", None),
+        (["/d/**", "/d/s"], "/d/b/c//../s", "/d/**"),
+        (["/d/**", "/d/b/c/s"], "/d/b/c//../s", None),
+        (["/d/**", "/d//e"], "/d/.//e", None),
+        (["/d/**", "/d/e"], "/d/./f", "/d/**"),
+        (["/**", "/"], "//", None),
+        (["/**", "/"], "///", None),
+        (["/**", "/"], "/.", None),
+        (["/**", "/"], "/..", None),
+        (["/**"], "/../..//./\\", "/**"),
+    ],
+)
+def test_every_reading_counts(patterns: list[str], path: str, found: str | None) -> None:
+    """F60: `//` may be one slash, as in file systems, or an empty segment, as in URLs; dot segments go either way."""
+    assert trie(*patterns).find("GET", path) == found
+
+
 @pytest.mark.parametrize("control", ["\x00", "\t", "\n", "\r", "\x1f", "\x7f", "\x80", "\x9f"])
 def test_control_characters_match_nothing(control: str) -> None:
     """R-POL-03, F60: a path that a router's regular expression could end early reaches no policy."""
@@ -218,7 +244,7 @@ def test_control_characters_match_nothing(control: str) -> None:
         assert built.find("GET", path) is None
 
 
-@pytest.mark.parametrize("char", ["\x20", "~", "\xa0", "\xad", "é", "\u2028", "\ud800", "😀"])
+@pytest.mark.parametrize("char", ["\x20", "\x20\u200b", "~", "\xa0", "\xad", "é", "\u2028", "\ud800", "😀"])
 def test_other_characters_are_text(char: str) -> None:
     """R-POL-03: characters that are no controls are matched as they are, printable or not."""
     assert trie("/{x}").find("GET", f"/{char}") == "/{x}"
@@ -251,6 +277,8 @@ AMBIGUOUS = [
     ("/a/**", "/{x}/", "/a/"),
     ("/a/**", "/{x}/{y}/c", "/a/x/c"),
     ("/a/**", "/{x}/b/**", "/a/b"),
+    ("/a/**", "/{x}/b/{y}", "/a/b/x"),
+    ("/a/**", "/{x}/{y}/{z}", "/a/x/x"),
     ("/a/**", "/{x}/b/c/**", "/a/b/c"),
     ("/a/**", "/{x}/{y}/**", "/a/x"),
     ("/a/{x}/**", "/{y}/b/**", "/a/b"),
@@ -291,6 +319,8 @@ APART = [
     ("/a/{x}/{w}", "/{y}/b/"),
     ("/a/b", "/a/b/c"),
     ("//**", "/{x}/b"),
+    ("/a/{x}/", "/{y}/b/{z}"),
+    ("/a/{x}/{z}", "/{y}/b/"),
     ("//{x}", "/{y}/b"),
 ]
 
@@ -349,6 +379,20 @@ def test_a_value_may_be_falsy() -> None:
     built.add(Pattern("/{x}/**"), 1)
     assert built.find("GET", "/a") == 0
     assert built.find("GET", "/b") == 1
+
+
+def test_a_pattern_twice_is_told_by_its_text() -> None:
+    """R-POL-05: the error names the patterns, whatever they lead to."""
+    built: PathTrie[int] = PathTrie()
+    built.add(Pattern("/a"), 7)
+    with pytest.raises(ConfigurationError, match=r"^endpoints\.match: '/a' and '/a' match"):
+        built.add(Pattern("/a"), 8)
+
+
+def test_no_method_matches_nothing() -> None:
+    """R-POL-04: a request without a method is under no policy, though patterns without one match all."""
+    assert trie("/a", "/{x}", "/**").find("", "/a") is None
+    assert trie("/{x}", "/**").find("", "/a") is None
 
 
 def test_a_named_method_wins_over_none() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -127,6 +127,13 @@ def test_a_scope() -> None:
     assert endpoint(scopes=frozenset({whole, "!", "~"}), any_scopes=frozenset({"#"})).scopes == {whole, "!", "~"}
 
 
+@pytest.mark.parametrize("wrong", [timedelta(minutes=1), float("nan"), -1, True, "60"], ids=str)
+def test_an_age_is_a_number(wrong: Any) -> None:
+    """R-CLM-08: an age that is no number from zero up stops the start, and not the first request."""
+    with pytest.raises(ConfigurationError):
+        endpoint(max_age_s=wrong)
+
+
 def test_a_policy_names_itself() -> None:
     """R-POL-02: a policy is known by its name, else by its first pattern."""
     assert policy(match=["GET /a", "/b"]).name == "GET /a"
@@ -167,6 +174,17 @@ def test_a_policy_knows_its_profiles() -> None:
     built = EndpointPolicy(endpoint(), choices)
     assert built.profiles == {one, other}
     assert built.choices is choices
+    assert built.issuers == ("login",)
+
+
+def test_a_policy_knows_what_it_admits() -> None:
+    """R-ALG-01, R-CLS-06: algorithms of all choices, types by issuer, so that most refusals need no decoding."""
+    one = Choice("ES256", (profile(),))
+    keys: list[tuple[str, str | None, str]] = [("i", "a", "ES256"), ("i", None, "RS256"), ("j", "b", "ES256")]
+    built = EndpointPolicy(endpoint(), dict.fromkeys(keys, one))
+    assert built.algorithms == {"ES256", "RS256"}
+    assert built.types == {"i": {"a", None}, "j": {"b"}}
+    assert EndpointPolicy(endpoint(), {}).types == {}
 
 
 @pytest.mark.parametrize(

@@ -133,6 +133,27 @@ def test_an_unknown_issuer_stops_the_start() -> None:
     assert error.message == "unknown issuer 'lgin'; did you mean 'login'?"
 
 
+def test_a_class_that_nobody_signs() -> None:
+    """R-CLS-07, R-CLS-09: an endpoint accepts what one of its issuers declares; one of several is enough."""
+    declared = issuer(issues=frozenset({"access"}))
+    both = [declared, issuer(name="other", issuer="https://other.example.com/", issues=frozenset({"own"}))]
+    expected = ("endpoints.mine.accept", "R-CLS-07")
+    assert keys_and_rule(endpoint(accept=["access", "own"], name="mine"), issuers=[declared], classes=[OWN]) == expected
+    legacy = endpoint(accept=["access_legacy"], name="mine")
+    assert keys_and_rule(legacy, issuers=[LOGIN]) == ("endpoints.mine.accept", "R-CLS-09")
+    built = table(endpoint(accept=["access", "own"]), issuers=both, classes=[OWN]).endpoints[0]
+    assert {key[:2] for key in built.choices} == {(FORGE.issuer, "at+jwt"), (both[1].issuer, "own+jwt")}
+    narrow = endpoint(accept=["own"], issuers=["login"], name="mine")
+    assert keys_and_rule(narrow, issuers=both, classes=[OWN]) == expected
+
+
+def test_an_audience_that_nobody_compares() -> None:
+    """R-CLM-03: a class without an audience cannot be narrowed to one; the wish does not get lost."""
+    anybody = dataclasses.replace(OWN, audience=NO_AUDIENCE)
+    narrowed = endpoint(accept=["own"], audience=[FORGE.audience], name="mine")
+    assert keys_and_rule(narrowed, classes=[anybody]) == ("endpoints.mine.audience", "R-CLM-03")
+
+
 def test_an_unknown_class_stops_the_start() -> None:
     """R-CLS-01: an endpoint accepts known classes only."""
     error = stopped(lambda: table(endpoint(accept=["acces"])))

@@ -231,7 +231,7 @@ def test_a_loop_that_is_busy_holds_up_no_other() -> None:
             group.start_soon(flight.wait, PATIENCE_S)
             await until(lambda: flight.waiting == 1)
             waiting_elsewhere.set()
-            release.wait(5)  # this is what a blocking call in an application does to its loop
+            release.wait(20)  # this is what a blocking call in an application does to its loop
 
     async def wait() -> None:
         async with anyio.create_task_group() as group:
@@ -246,7 +246,7 @@ def test_a_loop_that_is_busy_holds_up_no_other() -> None:
     blocked = threading.Thread(target=anyio.run, args=(wait_and_block,))
     blocked.start()
     assert waiting_elsewhere.wait(PATIENCE_S)
-    watchdog = threading.Timer(2, release.set)
+    watchdog = threading.Timer(10, release.set)
     watchdog.start()
     anyio.run(wait)
     release.set()

@@ -95,13 +95,25 @@ def resolved(path: str) -> str:
     return "/" + "/".join(parts) + ("/" if parts and path.endswith("/") else "")
 
 
+def as_url(path: str) -> str:
+    """Read a path as a URL (RFC 3986, section 5.2.4), where an empty segment is one to step back over."""
+    parts: list[str] = []
+    for part in path[1:].split("/"):
+        if part == "..":
+            del parts[-1:]
+        elif part != ".":
+            parts.append(part)
+    return "/" + "/".join(parts)
+
+
 def expected(found: Sequence[Pattern], method: str, path: str) -> str | None:
     """Return the text of the pattern that a request should find."""
     best = narrowest(found, method, path)
     if best is None:
         return None
     literal = not best.rest and None not in best.segments
-    if not literal and resolved(path) != path and narrowest(found, method, resolved(path)) is not best:
+    others = {narrowest(found, method, reading) for reading in (resolved(path), as_url(path)) if reading != path}
+    if not literal and others - {best}:
         return None
     return best.text
 
