@@ -356,7 +356,7 @@ def _bind(jwk: Mapping[str, object], alg: str, kid: str | None, fingerprint: str
         key = import_key(plain)  # type: ignore[arg-type]  # checked for form above, and by joserfc
         algorithm.check_key(key)
         key.get_op_key("verify")
-    except (JoseError, TypeError, ValueError, KeyError, AttributeError):
+    except (JoseError, Warning, TypeError, ValueError, KeyError, AttributeError):
         raise _Skip(SkipReason.MALFORMED) from None
     verify = algorithm.verify
     return VerificationKey(kid, alg, fingerprint, lambda message, signature: verify(message, signature, key))

@@ -55,11 +55,17 @@ class KeyRing:
             self.held[issuer.name] = keys.held
 
     def unchanged(self, issuer: Issuer, config: Config) -> IssuerKeys | None:
-        """Return an issuer's keys if nothing that shapes them differs in another configuration."""
-        same = issuer in self._config.issuers and (config.limits, config.mode) == (
-            self._config.limits,
-            self._config.mode,
-        )
+        """Return an issuer's keys if nothing that shapes them differs in another configuration.
+
+        What only shapes decisions, such as an audience, may differ: a reload during an outage of the issuer
+        must not throw good keys away.
+        """
+        shapes = [
+            (old.issuer, old.keys, old.algorithms) == (issuer.issuer, issuer.keys, issuer.algorithms)
+            for old in self._config.issuers
+            if old.name == issuer.name
+        ]
+        same = any(shapes) and (config.limits, config.mode) == (self._config.limits, self._config.mode)
         return self._fetched.get(issuer.name) if same else None
 
     def local(self, need: Need) -> Answer | Pending:
