@@ -21,7 +21,8 @@ from cachetools import TTLCache
 from jwtguard.clock import Clock
 from jwtguard.core import events
 from jwtguard.core.issuer import Issuer
-from jwtguard.core.keys import NO_KEYS, HeldKeys, KeySet, Published, import_key_set
+from jwtguard.core.key_import import Published, import_key_set
+from jwtguard.core.keys import NO_KEYS, HeldKeys, KeySet
 from jwtguard.core.limits import Limits
 from jwtguard.drive import PENDING, Pending
 from jwtguard.jwks.flight import Flight

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 from jwtguard.clock import Clock
 from jwtguard.core import events
 from jwtguard.core.issuer import InlineKeys, Issuer
-from jwtguard.core.keys import HeldKeys, KeySet, Published, import_key_set, read_pem
+from jwtguard.core.key_import import Published, import_key_set, read_pem
+from jwtguard.core.keys import HeldKeys, KeySet
 from jwtguard.core.needs import Answer, Need
 from jwtguard.core.policy import Config
 from jwtguard.drive import Pending

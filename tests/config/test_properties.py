@@ -19,6 +19,7 @@ from jwtguard.core.table import PolicyTable
 from jwtguard.jwks.ring import KeyRing
 from jwtguard.lint import lint
 from tests.config.policy_text import FILE, toml
+from tests.kit.json_values import nested
 from tests.kit.token_forge import TokenForge
 
 Path_ = tuple[str | int, ...]
@@ -153,11 +154,7 @@ SCALARS = (
     | st.dates()
     | st.datetimes()
 )
-VALUES = st.recursive(
-    SCALARS,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(KEY_NAMES) | TEXTS, inner, max_size=3),
-    max_leaves=6,
-)
+VALUES = nested(SCALARS, st.sampled_from(KEY_NAMES) | TEXTS, 3)
 DOCUMENTS = st.dictionaries(st.sampled_from(sorted(WHOLE)), VALUES, max_size=4)
 
 

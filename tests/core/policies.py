@@ -12,7 +12,8 @@ from jwtguard import NO_AUDIENCE, Config, Endpoint, InlineKeys, Issuer, Reason, 
 from jwtguard.core.classes import READY_MADE
 from jwtguard.core.decision import Context
 from jwtguard.core.jws import JoseHeader
-from jwtguard.core.keys import HeldKeys, KeySet, Published, VerificationKey, import_key_set
+from jwtguard.core.key_import import Published, import_key_set
+from jwtguard.core.keys import HeldKeys, KeySet, VerificationKey
 from jwtguard.core.policy import EndpointPolicy, Profile
 from jwtguard.core.signature import VerifiedJws
 from jwtguard.core.table import PolicyTable

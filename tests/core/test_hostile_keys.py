@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jwtguard.core.issuer import ALGORITHMS, labels
-from jwtguard.core.keys import NO_KEYS, KeySet, Published, SkipReason, import_key_set
+from jwtguard.core.key_import import Published, import_key_set
+from jwtguard.core.keys import NO_KEYS, KeySet, SkipReason
 from jwtguard.core.strict_json import json_reader
 from tests.kit.forged_key import b64
 from tests.kit.token_forge import TokenForge

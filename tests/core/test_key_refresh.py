@@ -9,14 +9,8 @@ import pytest
 from jwtguard import Config, Guard, InlineKeys, Issuer, Mode
 from jwtguard.core.issuer import ALGORITHMS
 from jwtguard.core.jws import JoseHeader
-from jwtguard.core.keys import (
-    NO_KEYS,
-    HeldKeys,
-    KeySet,
-    Published,
-    import_key_set,
-    refuse_unknown_kid,
-)
+from jwtguard.core.key_import import Published, import_key_set
+from jwtguard.core.keys import NO_KEYS, HeldKeys, KeySet, refuse_unknown_kid
 from jwtguard.core.recall import recall
 from jwtguard.core.request import Token
 from tests.kit.fake_clock import FakeClock

@@ -13,7 +13,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from jwtguard import Reason, Refusal
 from jwtguard.core.jws import JoseHeader
-from jwtguard.core.keys import KeySet, Published, SkipReason, import_key_set, select_key
+from jwtguard.core.key_import import Published, import_key_set
+from jwtguard.core.keys import KeySet, SkipReason, select_key
 from tests.kit.forged_key import b64
 from tests.kit.token_forge import TokenForge
 

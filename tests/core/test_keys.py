@@ -11,14 +11,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from jwtguard import Reason, Refusal
 from jwtguard.core.issuer import ALGORITHMS
 from jwtguard.core.jws import JoseHeader
-from jwtguard.core.keys import (
-    KeySet,
-    Published,
-    SkipReason,
-    import_key_set,
-    read_pem,
-    select_key,
-)
+from jwtguard.core.key_import import Published, import_key_set, read_pem
+from jwtguard.core.keys import KeySet, SkipReason, select_key
 from tests.kit.forged_key import ForgedKey
 from tests.kit.token_forge import TokenForge, sign_bytes
 

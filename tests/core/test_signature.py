@@ -9,7 +9,8 @@ from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
 from jwtguard import Limits, Reason
 from jwtguard.core.jws import JwsParser, UnverifiedJws
-from jwtguard.core.keys import Published, VerificationKey, import_key_set
+from jwtguard.core.key_import import Published, import_key_set
+from jwtguard.core.keys import VerificationKey
 from jwtguard.core.request import Token
 from jwtguard.core.signature import VerifiedJws, check_signature, verify_signature
 from tests.core.policies import ANY_ALGORITHM, FORGE, KEY, told

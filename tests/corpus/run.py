@@ -17,7 +17,8 @@ from unittest.mock import patch
 from jwtguard import ConfigurationError, Guard, events
 from jwtguard.core.issuer import InlineKeys, labels
 from jwtguard.core.jws import JwsParser
-from jwtguard.core.keys import Published, import_key_set, select_key
+from jwtguard.core.key_import import Published, import_key_set
+from jwtguard.core.keys import select_key
 from jwtguard.core.request import Token
 from jwtguard.core.signature import check_signature
 from tests.corpus.build import config_of, issuer_of, limits_of

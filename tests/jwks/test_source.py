@@ -18,6 +18,7 @@ from tests.kit import answers
 from tests.kit.canary import Canary
 from tests.kit.exchange import Answer
 from tests.kit.fake_idp import JWKS_PATH, OAUTH_PATH, OIDC_PATH, FakeIdP
+from tests.kit.json_values import nested
 from tests.kit.local_ca import LocalCa
 
 A_KEY = {"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo", "kid": "k1"}
@@ -310,10 +311,8 @@ async def test_F11_fresh_asks_everything_anew(idp: FakeIdP) -> None:
     assert said == [(OIDC_PATH, "no-cache"), (JWKS_PATH, "no-cache"), (OIDC_PATH, None), (JWKS_PATH, None)]
 
 
-json_like = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
-    max_leaves=10,
+json_like = nested(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20), st.text(max_size=8), 4
 )
 urls = st.sampled_from(
     [

@@ -14,7 +14,8 @@ import anyio
 import pytest
 
 from jwtguard import Discovery, InlineKeys, Issuer, Reason, events
-from jwtguard.core.keys import KeySet, SkipReason, import_key_set
+from jwtguard.core.key_import import import_key_set
+from jwtguard.core.keys import KeySet, SkipReason
 from jwtguard.jwks import cache
 from tests.kit import answers
 from tests.kit.canary import Canary
