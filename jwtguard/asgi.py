@@ -135,7 +135,7 @@ def _head(scope: Scope, root_path: str) -> RequestHead:
         path = path[len(root) :] if inside else _OUTSIDE
     server = scope.get("server")
     method = http_method(scope["method"]) if scope["type"] == "http" else "WEBSOCKET"
-    return RequestHead(method, path, scope["headers"], scope.get("scheme", ""), server[0] if server else "")
+    return RequestHead(method, path, scope["headers"], scope.get("scheme", ""), (server[0] or "") if server else "")
 
 
 async def _refuse(refused: Refused, scope: Scope, send: Send) -> None:

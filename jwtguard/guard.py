@@ -146,7 +146,9 @@ class Guard:
         decision = decide(snapshot.context, head, now=self._clock.now(), monotonic=monotonic)
         if type(decision) is Unknown:
             return snapshot, decision
-        return self._concluded(snapshot, decision)  # type: ignore[arg-type]  # not Unknown
+        if decision.remember is None and self._on_event is None:  # type: ignore[union-attr]  # not Unknown
+            return decision  # type: ignore[return-value]
+        return self._concluded(snapshot, decision)  # type: ignore[arg-type]
 
     async def verify_unknown(self, snapshot: Snapshot, unknown: Unknown) -> Decision:
         """Go on with a token whose issuer must be asked for keys."""

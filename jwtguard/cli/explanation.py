@@ -220,7 +220,7 @@ class _Walk:
     ) -> Iterator[tuple[str, str]]:
         """Tell of an unknown kid before whatever else is wrong, as the pipeline judges, and of that too."""
         try:
-            refuse_unknown_kid(header, [self._context.held[name] for name in policy.issuers], None)
+            refuse_unknown_kid(header, self._context.accepted_keys(policy), None)
         except Refusal:
             yield parsed
             besides = f"{flaw.reason}, {self._show.safe(flaw.check)} {self._show.value(flaw.seen)}"

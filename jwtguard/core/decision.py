@@ -18,14 +18,24 @@ from jwtguard.errors import Refusal
 class Context:
     """What one decision reads: a table, the keys in force, what is remembered. One snapshot, one request."""
 
-    __slots__ = ("headers", "held", "memory", "parser", "table")
+    __slots__ = ("_accepted", "headers", "held", "limits", "memory", "mode", "parser", "table")
 
     def __init__(self, table: PolicyTable, held: Mapping[str, HeldKeys]) -> None:
         self.table = table
+        self.limits = table.limits
+        self.mode = table.config.mode
         self.held = held
+        self._accepted: dict[EndpointPolicy, tuple[HeldKeys, ...]] = {}
         self.memory: MutableMapping[bytes, ClaimsSet] = {}
         self.headers: MutableMapping[bytes, JoseHeader] = {}
         self.parser = JwsParser(table.limits, self.headers)
+
+    def accepted_keys(self, policy: EndpointPolicy) -> tuple[HeldKeys, ...]:
+        """Return the keys in force of every issuer that a policy accepts; their source keeps them up to date."""
+        sets = self._accepted.get(policy)
+        if sets is None:
+            sets = self._accepted[policy] = tuple(self.held[name] for name in policy.issuers)
+        return sets
 
 
 class Allowed:

@@ -176,9 +176,10 @@ def read_header(members: JsonObject, limits: Limits) -> JoseHeader:
     alg = members.get("alg")
     if not isinstance(alg, str):
         _bad("alg", "a string", alg)
-    cty = members.get("cty", "")
-    if not isinstance(cty, str) or media_type(cty) == "jwt":
-        _bad("cty", "no nested token", cty)
+    if "cty" in members:
+        cty = members["cty"]
+        if not isinstance(cty, str) or media_type(cty) == "jwt":
+            _bad("cty", "no nested token", cty)
     kid = members.get("kid")
     if "kid" in members and not (isinstance(kid, str) and 0 < len(kid) <= limits.kid_chars and kid.isprintable()):
         _bad("kid", f"1 to {limits.kid_chars} printable characters", kid)
@@ -197,6 +198,8 @@ def _bad(name: str, expected: str, seen: JsonValue) -> NoReturn:
 
 def media_type(text: str) -> str:
     """Normalise a ``typ`` or ``cty``: ASCII lower case, one leading ``application/`` dropped (R-HDR-07)."""
+    if text.islower() and "/" not in text:
+        return text
     lowered = text.lower() if text.isascii() else text
     short = lowered.removeprefix("application/")
     return short if "/" not in short else lowered

@@ -107,8 +107,8 @@ def refuse_unknown_kid(header: JoseHeader, sets: Iterable[HeldKeys], monotonic: 
     if header.kid is None or header.carries_key or header.urls:
         return
     for held in sets:
-        asked = monotonic is not None and not held.answers(header.kid, monotonic)
-        if held.key_set.knows(header.kid) or asked:
+        asked = monotonic is not None and (monotonic >= held.usable_until or monotonic >= held.unknown_from)
+        if asked or held.key_set.knows(header.kid):
             return
     raise Refusal(Reason.NO_KEY, "kid", "a key of an accepted issuer", header.kid)
 

@@ -46,7 +46,7 @@ def decide(context: Context, head: RequestHead, *, now: float, monotonic: float)
         policy = route(context.table, head)
         if policy.access is Access.PUBLIC:
             return Allowed(policy, Identity(None, policy.name))
-        token = extract(policy, head, context.table.limits, context.table.config.mode)
+        token = extract(policy, head, context.limits, context.mode)
         if token is None:
             return _without_token(policy)
     except Refusal as refusal:
@@ -74,7 +74,7 @@ def decide_token(
 
 def _examine(context: Context, policy: EndpointPolicy, token: Token, monotonic: float) -> Unknown:
     jws = context.parser.begin(token, policy.algorithms)
-    sets = [context.held[name] for name in policy.issuers]
+    sets = context.accepted_keys(policy)
     refuse_unknown_kid(jws.header, sets, monotonic)
     try:
         context.parser.open(jws)

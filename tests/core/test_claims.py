@@ -547,6 +547,7 @@ def test_what_a_claims_set_holds() -> None:
     claims = claims_of(url="https://evil.test/", x={"y": [1]})
     good = validate(claims)
     assert good.claims == claims
+    assert good.size == 0
     assert (good.key, good.profile) == (YES, ACCESS)
     assert (good.audiences, good.scopes) == ((API,), frozenset({"reports:read"}))
     assert repr(good) == "<ClaimsSet <Profile login/access>>"
@@ -573,8 +574,10 @@ def test_remembered_claims_share_what_is_common() -> None:
     assert (one.scopes, one.audiences) == (frozenset({"a" * 9, "b"}), (API,))
     held = len(commons)
     assert held == len(commons.texts) + 2
-    validate(claims_of(scope="c", new=True)).share(commons)
-    assert len(commons) == held + 3
+    third = validate(claims_of(scope="c", new=True, aud=[API, "x"]))
+    third.share(commons)
+    assert len(commons) == held + 4
+    assert (third.scopes, third.audiences) == (frozenset({"c"}), (API, "x"))
 
 
 def test_only_texts_are_shared() -> None:

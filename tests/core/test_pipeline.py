@@ -9,13 +9,14 @@ import re
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
-from jwtguard import BEARER, Access, ConfigurationError, InlineKeys, Limits, Reason, Refusal, cookie
+from jwtguard import BEARER, Access, ConfigurationError, InlineKeys, Limits, Mode, Reason, Refusal, cookie
 from jwtguard.core import pipeline, rules
 from jwtguard.core.decision import Allowed, Context, Decision, Refused, Remember, Unknown
+from jwtguard.core.jws import JwsParser, UnverifiedJws
 from jwtguard.core.keys import HeldKeys, KeySet
 from jwtguard.core.needs import NeedKeys
 from jwtguard.core.pipeline import STAGES, decide, decide_token, verification
@@ -237,6 +238,7 @@ def test_an_optional_endpoint() -> None:
     assert isinstance(nobody, Allowed)
     assert isinstance(somebody, Allowed)
     assert (nobody.identity.is_authenticated, nobody.identity.policy) == (False, "/maybe")
+    assert nobody.policy.name == "/maybe"
     assert somebody.identity.is_authenticated
     for bad in (b"x", token_of(signature=BAD_SIGNATURE), token_of(aud="x")):
         assert isinstance(decided("/maybe", bad), Refused)
@@ -257,10 +259,12 @@ def test_a_protected_endpoint_without_a_token() -> None:
 
 def test_a_refusal_knows_its_policy() -> None:
     """R-OBS-02: a refused request names its policy as soon as one is known."""
-    nowhere, somewhere = decided("/nowhere"), decided("/reports", b"x y")
-    assert nowhere.policy is None
-    assert somewhere.policy is not None
-    assert somewhere.policy.name == "/reports"
+    assert decided("/nowhere").policy is None
+    for bad in (b"x y", b"x", token_of(signature=BAD_SIGNATURE), token_of(aud="x"), token_of({"kid": "k9"})):
+        decision = decided("/reports", bad)
+        assert isinstance(decision, Refused)
+        assert decision.policy is not None
+        assert decision.policy.name == "/reports"
 
 
 FAULTS: list[tuple[dict[str, Any], Reason]] = [
@@ -340,6 +344,51 @@ def test_a_remembered_token_needs_keys_in_force() -> None:
     assert isinstance(fresh, Allowed)
     assert fresh.remember is None
     assert isinstance(decide(stale, head("/reports", token), now=NOW, monotonic=100.0), Unknown)
+
+
+@pytest.mark.parametrize(
+    ("mode", "server", "reason"),
+    [
+        (Mode.PRODUCTION, "localhost", Reason.INSECURE_TRANSPORT),
+        (Mode.DEVELOPMENT, "localhost", None),
+        (Mode.DEVELOPMENT, "api.example.com", Reason.INSECURE_TRANSPORT),
+    ],
+)
+def test_the_mode_reaches_extraction(mode: Mode, server: str, reason: Reason | None) -> None:
+    """R-EXT-09: whether plain http may carry a credential is the mode's decision."""
+    own = context(endpoint(), mode=mode)
+    request = RequestHead("GET", "/x", [(b"authorization", b"Bearer " + token_of())], "http", server)
+    decision = decide(own, request, now=NOW, monotonic=0.0)
+    assert not isinstance(decision, Unknown)
+    assert reason_of(decision) is reason
+
+
+class Closed(JwsParser):
+    """A parser that reads headers and must not be asked for more."""
+
+    def open(self, jws: UnverifiedJws) -> NoReturn:
+        """Fail."""
+        pytest.fail("the payload was decoded")
+
+
+def test_an_unknown_kid_costs_a_header() -> None:
+    """R-JWK-09, F01: a kid that is known not to exist is refused before anything else of the token is decoded."""
+    own = Context(CONTEXT.table, CONTEXT.held)
+    own.parser = Closed(Limits(), {})
+    decision = decide(own, head("/reports", token_of({"kid": "k9"})), now=NOW, monotonic=0.0)
+    assert isinstance(decision, Refused)
+    assert decision.refusal.reason is Reason.NO_KEY
+
+
+@pytest.mark.parametrize("monotonic", [0.0, 60.0])
+@pytest.mark.parametrize("change", [{"typ": "JWT"}, {}])
+def test_an_unknown_kid_is_told_first(change: dict[str, object], monotonic: float) -> None:
+    """R-OBS-01: whether it is worth asking about or not, an unknown kid is the reason of a token wrong otherwise."""
+    own = Context(CONTEXT.table, {"login": HeldKeys(keys_of(LOGIN), 100.0, 50.0)})
+    token = token_of({"kid": "k9", **change}, iss="x" if not change else FORGE.issuer)
+    decision = decide(own, head("/reports", token), now=NOW, monotonic=monotonic)
+    assert isinstance(decision, Refused)
+    assert decision.refusal.reason is Reason.NO_KEY
 
 
 def test_what_is_asked_for() -> None:

@@ -158,6 +158,10 @@ def test_an_unknown_class_stops_the_start() -> None:
     """R-CLS-01: an endpoint accepts known classes only."""
     error = stopped(lambda: table(endpoint(accept=["acces"])))
     assert (error.key, error.rule) == ("issuers.login.issues", "R-CLS-01")
+    declared = issuer(issues=frozenset({"access"}))
+    error = stopped(lambda: table(endpoint(accept=["acces"], name="mine"), issuers=[declared]))
+    assert (error.key, error.rule) == ("endpoints.mine.accept", "R-CLS-01")
+    assert error.message == "unknown token class 'acces'; did you mean 'access'?"
 
 
 def test_a_class_counts_where_it_is_accepted() -> None:
