@@ -72,7 +72,8 @@ def _from_header(scheme: bytes, limits: Limits, value: bytes) -> tuple[Token, ..
     if len(value) > limits.token_bytes + _SCHEME_BYTES:
         # Only the front is looked at: the rest may be megabytes.
         front = value[:_FRONT_BYTES].lstrip(b" \t")
-        if not front or front.partition(b" ")[0].lower() == scheme:
+        cut = len(value) > _FRONT_BYTES and len(front) < _SCHEME_BYTES
+        if not front or cut or front.partition(b" ")[0].lower() == scheme:
             raise Refusal(Reason.TOO_LARGE, "header length", limits.token_bytes, len(value))
         return ()
     given, _, credential = value.strip(b" \t").partition(b" ")

@@ -281,7 +281,7 @@ def test_a_long_header(value: bytes, outcome: Reason | None) -> None:
         assert refused == (outcome, "header length", 100, len(value))
 
 
-@pytest.mark.parametrize("value", [b"Basic ", b"t", b"Bearer", b" " * 1023 + b"B", b"XBearer ", b"\x0bBearer "])
+@pytest.mark.parametrize("value", [b"Basic ", b"t", b"Bearer", b" " * 900 + b"B", b"XBearer ", b"\x0bBearer "])
 def test_a_long_header_of_another_scheme(value: bytes) -> None:
     """R-EXT-06: a long field of a scheme that is none of ours is no credential, however long."""
     assert extract(HEADER_ONLY, head((AUTH, value + b"t" * 1000)), SMALL, Mode.PRODUCTION) is None

@@ -61,9 +61,9 @@ def head(*headers: tuple[bytes, bytes]) -> RequestHead:
     return RequestHead("GET", "/x", headers, "https", "")
 
 
-@pytest.mark.parametrize(("spaces", "refused"), [(1023, False), (1024, True)])
+@pytest.mark.parametrize(("spaces", "refused"), [(1024 - 64, False), (1024 - 63, True), (1023, True), (1024, True)])
 def test_only_the_front_of_a_field_that_is_too_long_is_read(spaces: int, *, refused: bool) -> None:
-    """R-EXT-06: of a field that is too long 1024 bytes are read; nothing but space in them is refused, not ignored."""
+    """R-EXT-06: of a field that is too long 1024 bytes are read; where no scheme shows in them it is refused."""
     request = head((b"authorization", b" " * spaces + b"Basic " + b"a" * LIMITS.token_bytes))
     if refused:
         assert refusal_of(lambda: extract(policy(), request, LIMITS, Mode.PRODUCTION)).reason is Reason.TOO_LARGE

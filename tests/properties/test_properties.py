@@ -94,7 +94,10 @@ NAMES = st.sampled_from([b"authorization", b"Authorization", b"AUTHORIZATION", b
 PARTS = st.sampled_from(
     [b"Bearer", b"bearer", b"DPoP", b" ", b"  ", b"\t", b",", b";", b"=", b"at", b"bt", b"t.o.k", b"x"]
 )
-VALUES = st.lists(PARTS | st.binary(max_size=6), max_size=8).map(b"".join)
+WHOLE = st.sampled_from(
+    [b"Bearer", b"Bearer ", b"bearer t.o.k", b"Bearer a b", b"DPoP t.o.k", b"at=t; x=y", b"at=", b"at=t; bt=t"]
+)
+VALUES = WHOLE | st.lists(PARTS | st.binary(max_size=6), max_size=8).map(b"".join)
 HEADERS = st.lists(st.tuples(NAMES | st.binary(max_size=13), VALUES), max_size=4)
 POLICIES = [
     policy(),
