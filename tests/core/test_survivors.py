@@ -28,8 +28,9 @@ from jwtguard.core.claims import validate_claims
 from jwtguard.core.classes import READY_MADE
 from jwtguard.core.decision import Context, Refused
 from jwtguard.core.extraction import extract
+from jwtguard.core.jws import JoseHeader
 from jwtguard.core.key_import import Published, import_key_set
-from jwtguard.core.keys import HeldKeys, SkipReason
+from jwtguard.core.keys import NO_KEYS, HeldKeys, SkipReason, refuse_unknown_kid
 from jwtguard.core.pipeline import decide
 from jwtguard.core.request import RequestHead
 from tests.core.policies import (
@@ -213,3 +214,19 @@ def test_a_kid_that_is_no_text_is_not_shown_as_one(kid: object) -> None:
     """R-JWK-13: a key with a kid of another type is left out, and listed without it: events hold texts only."""
     (skipped,) = import_key_set([{**KEY.public_jwk(), "kid": kid}], ("ES256",), Published.FETCHED).skipped
     assert (skipped.kid, skipped.reason) == (None, SkipReason.MALFORMED)
+
+
+def test_a_set_at_its_very_end_is_worth_asking_about() -> None:
+    """R-JWK-09: once a set has outlived its life a kid it lacks is for the issuer to judge, and not a moment before."""
+    unknown, held = JoseHeader("ES256", "k9", "at+jwt", {}), HeldKeys(NO_KEYS, 600.0)
+    refuse_unknown_kid(unknown, [held], 600.0)
+    assert refusal_of(lambda: refuse_unknown_kid(unknown, [held], 599.9)).reason is Reason.NO_KEY
+
+
+def test_a_long_field_of_another_scheme_beside_a_cookie() -> None:
+    """R-EXT-01, R-EXT-06: a long field of a scheme that is none of ours takes nothing from the credential beside it."""
+    both = policy(carriers=(BEARER, cookie("at")))
+    request = head((b"authorization", b"Basic " + b"a" * 10_000), (b"cookie", b"at=a.b.c"))
+    token = extract(both, request, LIMITS, Mode.PRODUCTION)
+    assert token is not None
+    assert token.reveal() == b"a.b.c"
