@@ -17,7 +17,8 @@ from jwtguard.errors import Reason, Refusal
 _SECURE = frozenset({"https", "wss"})
 _TEST_HOSTS = frozenset({"localhost", "testserver", "test", "::1"})
 _COOKIES = 16  # of full size, in all cookie fields of a request
-_SPACE, _COMMA, _TAB = b" ,\t"
+_SPACE, _COMMA, _TAB, _SEMICOLON = b" ,\t;"
+_PAIRS = 512  # browsers keep fewer; taking more apart would hold up the event loop
 _SCHEME_BYTES = 64  # more than any auth scheme and the space around it
 _FRONT_BYTES = 1024  # where a scheme is looked for in a field that is too long
 _COOKIE_METHODS = frozenset({"GET", "HEAD"})
@@ -90,6 +91,8 @@ def _from_cookies(policy: EndpointPolicy, head: RequestHead, limits: Limits, val
     _check_cookie_bytes(limits, len(value))
     if not any(name in value for name in policy.cookies):
         return ()
+    if value.count(_SEMICOLON) > _PAIRS:
+        raise Refusal(Reason.TOO_LARGE, "cookies in one field", _PAIRS, value.count(_SEMICOLON))
     pairs = (pair.strip(b" \t").partition(b"=") for pair in _split(value))
     ours = [(name, content) for name, equals, content in pairs if equals and name in policy.cookies]
     if ours and head.method == "WEBSOCKET":

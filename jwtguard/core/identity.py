@@ -45,10 +45,10 @@ class Identity:
         return f"<Identity {self.kind} by {self._claims.profile!r} at {self._policy!r}>"
 
     def __eq__(self, other: object) -> bool:
-        """Compare the principals: same issuer, same subject, both authenticated."""
+        """Compare the principals: same issuer, same subject; without a subject nobody equals anybody else."""
         if not isinstance(other, Identity):
             return NotImplemented
-        return self is other or (self.is_authenticated and self.key == other.key)
+        return self is other or (bool(self.subject) and self.key == other.key)
 
     def __hash__(self) -> int:
         """Hash the principal."""

@@ -52,7 +52,7 @@ class Pattern:
 
 def _segment(part: str, text: str, key: str) -> str | None:
     """Return a literal, or ``None`` for a parameter."""
-    if part.startswith("{") and part.endswith("}") and part[1:-1].isidentifier():
+    if part.startswith("{") and part.endswith("}") and part.isascii() and part[1:-1].isidentifier():
         return None
     if any(mark in part for mark in "{}*?#") or not (part.isprintable() or not part):
         message = f"{part!r} in {text!r} is neither literal, nor {{name}}, nor a final **"

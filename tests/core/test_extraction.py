@@ -288,6 +288,27 @@ def test_a_long_header_of_another_scheme(value: bytes) -> None:
 
 
 @pytest.mark.parametrize(
+    ("value", "large"),
+    [
+        (b" " * 960 + b"Basic " + b"t" * 999, False),
+        (b" " * 961 + b"Basic " + b"t" * 999, True),
+        (b" " * 1019 + b"Basic", False),
+        (b" " * 1020 + b"Basic", True),
+        (b" " * 170 + b"Basic", False),
+        (b" " * 170, True),
+        (b" " * 2000, True),
+    ],
+)
+def test_a_scheme_behind_many_spaces(value: bytes, large: bool) -> None:  # noqa: FBT001 - a column
+    """F51, R-EXT-06: of a long field only the front is looked at; where that may hide the scheme it is too long."""
+    request = head((AUTH, value))
+    if large:
+        assert verdict(HEADER_ONLY, (AUTH, value), limits=SMALL) is Reason.TOO_LARGE
+    else:
+        assert extract(HEADER_ONLY, request, SMALL, Mode.PRODUCTION) is None
+
+
+@pytest.mark.parametrize(
     ("start", "fill", "outcome"),
     [(b"Bearer ", b",", Reason.TOO_LARGE), (b"Bearer ", b".", Reason.TOO_LARGE), (b"", b" ", Reason.TOO_LARGE)],
 )

@@ -230,3 +230,14 @@ def test_a_long_field_of_another_scheme_beside_a_cookie() -> None:
     token = extract(both, request, LIMITS, Mode.PRODUCTION)
     assert token is not None
     assert token.reveal() == b"a.b.c"
+
+
+def test_a_field_of_many_cookies_is_not_taken_apart() -> None:
+    """R-EXT-06, F51: a cookie field of more pairs than a browser sends is refused before it is split."""
+    one = policy(carriers=(cookie("at"),))
+    for pairs, reason in ((512, None), (513, Reason.TOO_LARGE)):
+        request = head((b"cookie", b"at=a.b.c" + b";" * pairs))
+        if reason is None:
+            assert extract(one, request, LIMITS, Mode.PRODUCTION) is not None
+        else:
+            assert refusal_of(lambda request=request: extract(one, request, LIMITS, Mode.PRODUCTION)).reason is reason
