@@ -51,11 +51,7 @@ def application() -> typer.Typer:
     app.callback()(_group)
     for target in _COMMANDS:
         module, _, function = target.partition(":")
-        try:
-            app.command()(getattr(import_module(module), function))
-        except ModuleNotFoundError as missing:
-            if missing.name != module:
-                raise
+        app.command()(getattr(import_module(module), function))
     return app
 
 
