@@ -5,6 +5,8 @@ PYTHON ?= python3
 VENV ?= .venv
 ARGS ?=
 QUICK ?=
+CHROMIUM ?=
+unexport CHROMIUM  # only `make browser` asks for the tests that need one
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -22,13 +24,18 @@ SHOW_VERSION := 'import sys; v = sys.version_info; print("%d.%d.%d%s" % (*v[:3],
 VERSION := $(or $(shell $(PYTHON) -c $(SHOW_VERSION) 2>/dev/null),none)
 endif
 
-.PHONY: demo test lint corpus bench mutate clean help
+.PHONY: demo test browser lint corpus bench mutate clean help
 
 demo: $(STAMPS)/demo  ## Run a real issuer and a protected API on loopback (ARGS="...")
 	@$(BIN)/jwtguard demo $(ARGS)
 
 test: $(STAMPS)/test  ## Run the tests (ARGS="-k claims -x")
 	@$(BIN)/python -m pytest $(ARGS)
+
+browser: $(STAMPS)/browser  ## Run the tests that need a browser (CHROMIUM=program, ARGS="-k csrf")
+	@program="$$(CHROMIUM='$(CHROMIUM)' $(BIN)/python -m tests.kit.browser_program)" && \
+		CHROMIUM="$$program" $(BIN)/python -m pytest -o faulthandler_timeout=120 -o faulthandler_exit_on_timeout=true \
+		tests/browser $(ARGS)
 
 lint: $(STAMPS)/lint  ## Check style, formatting, types and import contracts
 	@$(BIN)/ruff check --quiet .
@@ -57,10 +64,11 @@ help:  ## Show this list
 # What each target needs installed.
 $(STAMPS)/demo: REQUIREMENTS := -e '.[demo]'
 $(STAMPS)/test: REQUIREMENTS := -e . --group test
+$(STAMPS)/browser: REQUIREMENTS := -e . --group browser
 $(STAMPS)/lint: REQUIREMENTS := -e . --group lint --group test
 $(STAMPS)/bench: REQUIREMENTS := -e . --group bench
 
-$(STAMPS)/demo $(STAMPS)/test $(STAMPS)/lint $(STAMPS)/bench: pyproject.toml $(STAMPS)/python-$(VERSION)
+$(STAMPS)/demo $(STAMPS)/test $(STAMPS)/browser $(STAMPS)/lint $(STAMPS)/bench: pyproject.toml $(STAMPS)/python-$(VERSION)
 	@echo "Installing what 'make $(@F)' needs into $(VENV) ..."
 	@$(INSTALL) $(REQUIREMENTS)
 	@touch $@

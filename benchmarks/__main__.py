@@ -16,7 +16,7 @@ from benchmarks.plan import FULL, QUICK, Plan
 from benchmarks.table import Report, failures, render
 from jwtguard.clock import SystemClock
 
-GROUPS = ("verify", "middleware", "routing", "refusals", "memory", "imports", "servers")
+GROUPS = ("verify", "middleware", "routing", "refusals", "memory", "imports", "servers", "flask_servers")
 LATEST = Path(__file__).parent / "latest.json"
 
 

@@ -33,17 +33,17 @@ def run(plan: Plan) -> Report:
     tokens = [token.decode() for token in key.tokens(plan.tokens)]
     processor: dict[str, list[float]] = {name: [] for name in APPS}
     with ExitStack() as stack:
-        load = stack.enter_context(_process("benchmarks.load"))
-        servers = {name: stack.enter_context(_process("benchmarks.serve", name)) for name in APPS}
+        load = stack.enter_context(process("benchmarks.load"))
+        servers = {name: stack.enter_context(process("benchmarks.serve", name)) for name in APPS}
         for server in servers.values():
-            _write(server, json.dumps(key.jwk))
-        ports = {name: int(_read(server)) for name, server in servers.items()}
-        _write(load, json.dumps(tokens))
+            write(server, json.dumps(key.jwk))
+        ports = {name: int(read(server)) for name, server in servers.items()}
+        write(load, json.dumps(tokens))
 
         def once(name: str) -> float:
             before = _processor_s(servers[name].pid)
-            _write(load, json.dumps({"port": ports[name], "requests": plan.server_requests}))
-            seconds = float(_read(load))
+            write(load, json.dumps({"port": ports[name], "requests": plan.server_requests}))
+            seconds = float(read(load))
             processor[name].append((_processor_s(servers[name].pid) - before) / plan.server_requests)
             return seconds / plan.server_requests
 
@@ -52,7 +52,7 @@ def run(plan: Plan) -> Report:
 
 
 @contextmanager
-def _process(module: str, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+def process(module: str, *arguments: str) -> Iterator[subprocess.Popen[str]]:
     """Run a module beside us, and end it by its own process id."""
     command = [sys.executable, "-m", module, *arguments]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=_ROOT)
@@ -69,13 +69,15 @@ def _process(module: str, *arguments: str) -> Iterator[subprocess.Popen[str]]:
             _opened(pipe).close()
 
 
-def _write(process: subprocess.Popen[str], line: str) -> None:
+def write(process: subprocess.Popen[str], line: str) -> None:
+    """Send a line to a process."""
     pipe = _opened(process.stdin)
     pipe.write(line + "\n")
     pipe.flush()
 
 
-def _read(process: subprocess.Popen[str]) -> str:
+def read(process: subprocess.Popen[str]) -> str:
+    """Wait for a line from a process."""
     line = _opened(process.stdout).readline()
     if not line:
         message = f"a server or the load ended early, code {process.wait(_PATIENCE_S)}; what it printed is above"

@@ -2,37 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Awaitable
+from typing import TYPE_CHECKING
 
-from starlette.authentication import AuthCredentials
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from jwtguard.core.challenge import challenge
-from jwtguard.core.decision import Allowed, Refused
-from jwtguard.core.identity import Identity
-from jwtguard.core.request import RequestHead, http_method
+from jwtguard.connection import CONNECTION_KEY
+from jwtguard.core.challenge import Answer
+from jwtguard.core.decision import Allowed, Refused, Served
+from jwtguard.core.endpoint import Access
+from jwtguard.core.request import RequestHead
+from jwtguard.cors import CorsLayer
+from jwtguard.current import admit
 from jwtguard.errors import ConfigurationError, Unavailable
 from jwtguard.guard import Guard
+from jwtguard.incoming import head_of_scope
+from jwtguard.sockets import POLICY_VIOLATION, Socket
+from jwtguard.streaming import response_to
 
 if TYPE_CHECKING:
     from anyio.abc import TaskGroup
 
-SCOPE_KEY = "jwtguard.identity"
-_POLICY_VIOLATION = 1008
-_OUTSIDE = "outside of root_path"  # matches nothing: paths start with a slash
-
-
-class _Credentials(AuthCredentials):
-    """Starlette's view of the scopes, made when somebody looks: ``@requires`` does, most endpoints do not."""
-
-    def __init__(self, identity: Identity) -> None:
-        self._identity = identity
-
-    @property
-    def scopes(self) -> list[str]:  # type: ignore[override]  # read-only where Starlette has an attribute
-        identity = self._identity
-        return ["authenticated", *sorted(identity.scopes)] if identity.is_authenticated else []
+_DECIDED = frozenset({"http", "websocket"})
+_CREDENTIALS_ARE_READ = frozenset({Access.OPTIONAL, Access.PROTECTED})
 
 
 class JWTGuardMiddleware:
@@ -53,28 +45,54 @@ class JWTGuardMiddleware:
             raise ConfigurationError(message, key="guard")
         self.app = app
         self._guard = guard
+        self._cors = CorsLayer(app)
+        self._is_bound = False
         self._root_path = str(getattr(app, "root_path", "")).rstrip("/")  # FastAPI puts its own into the scope, later
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Run one connection."""
         kind = scope["type"]
-        if kind == "lifespan":
-            await self._lifespan(scope, receive, send)
+        if kind not in _DECIDED:
+            await self._undecided(scope, receive, send)
             return
-        if kind not in ("http", "websocket"):
-            message = "jwtguard refuses connections of a type it does not know"
-            raise RuntimeError(message)
+        if kind == "http" and scope["method"] == "OPTIONS" and await self._cors.answers(scope, receive, send):
+            return
+        if not self._is_bound:
+            self._bind(scope)
         guard = self._guard
-        decision = guard.decide_locally(_head(scope, self._root_path))
+        head = head_of_scope(scope, self._root_path)
+        decision = guard.decide_locally(head)
         if type(decision) is tuple:
             decision = await guard.verify_unknown(*decision)
         if type(decision) is Allowed:
-            identity = decision.identity
-            scope["user"] = scope[SCOPE_KEY] = identity
-            scope["auth"] = _Credentials(identity)
-            await self.app(scope, receive, send)
+            await self._admit(decision, head, scope, receive, send)
         elif type(decision) is Refused:
-            await _refuse(decision, scope, send)
+            await _answer(guard.answer(decision, head), scope, self._cors.clothe(scope, send))
+        elif type(decision) is Served:
+            await _answer(decision.answer, scope, self._cors.clothe(scope, send))
+
+    def _admit(
+        self, allowed: Allowed, head: RequestHead, scope: Scope, receive: Receive, send: Send
+    ) -> Awaitable[None]:
+        """Call the application, within the connection of an endpoint that reads credentials."""
+        admit(scope, allowed.identity)
+        if allowed.policy.access not in _CREDENTIALS_ARE_READ:
+            scope.pop(CONNECTION_KEY, None)
+            return self.app(scope, receive, send)
+        if scope["type"] == "http":
+            return response_to(allowed, self._guard, send).run(self.app, scope, receive)
+        return Socket(allowed, self._guard, head).run(self.app, scope, receive, send)
+
+    def _bind(self, scope: Scope) -> None:
+        """Give declared policies their routes: at the start, or before the first request where there is none."""
+        self._guard.bind(self.app, scope.get("app"))
+        self._is_bound = True
+
+    async def _undecided(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "lifespan":
+            message = "jwtguard refuses connections of a type it does not know"
+            raise RuntimeError(message)
+        await self._lifespan(scope, receive, send)
 
     async def _lifespan(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Run the application's lifespan with the key refresher beside it."""
@@ -98,6 +116,7 @@ class JWTGuardMiddleware:
                 from jwtguard.lint.census import stop_on_gaps  # noqa: PLC0415 - once, at the start
 
                 try:
+                    self._bind(scope)
                     stop_on_gaps(scope.get("app"), self._guard.table)
                     await self._guard.start()
                 except (ConfigurationError, Unavailable) as error:
@@ -110,41 +129,12 @@ class JWTGuardMiddleware:
         return wrapped
 
 
-def identity_of(scope: Mapping[str, Any]) -> Identity:
-    """Return the identity that the guard put into a scope (or a Starlette request, which is a mapping of it).
-
-    Raises:
-        LookupError: No ``JWTGuardMiddleware`` ran for this connection.
-    """
-    if SCOPE_KEY not in scope:
-        message = "no identity in this scope: is JWTGuardMiddleware installed, outside of this application?"
-        raise LookupError(message)
-    identity: Identity = scope[SCOPE_KEY]
-    return identity
-
-
-def _head(scope: Scope, root_path: str) -> RequestHead:
-    """Read a scope as Starlette's router will: the decoded path without ``root_path``.
-
-    A path outside its ``root_path`` is no path of this application: Starlette's mounts would route it by
-    other segments than its top level does. No policy covers it.
-    """
-    path, root = scope["path"], root_path or scope.get("root_path", "")
-    if root:
-        inside = path.startswith(root) and path[len(root) : len(root) + 1] in ("", "/")
-        path = path[len(root) :] if inside else _OUTSIDE
-    server = scope.get("server")
-    method = http_method(scope["method"]) if scope["type"] == "http" else "WEBSOCKET"
-    return RequestHead(method, path, scope["headers"], scope.get("scheme", ""), (server[0] or "") if server else "")
-
-
-async def _refuse(refused: Refused, scope: Scope, send: Send) -> None:
-    """Send the challenge, in whatever way this kind of connection can be refused before it is accepted."""
-    answer = challenge(refused.refusal.reason, refused.policy)
+async def _answer(answer: Answer, scope: Scope, send: Send) -> None:
+    """Send what the guard says, in whatever way this kind of connection can be answered before it is accepted."""
     prefix = "http.response"
     if scope["type"] == "websocket":
         if "websocket.http.response" not in (scope.get("extensions") or {}):
-            await send({"type": "websocket.close", "code": _POLICY_VIOLATION})
+            await send({"type": "websocket.close", "code": POLICY_VIOLATION})
             return
         prefix = "websocket.http.response"
     body = b"" if scope.get("method") == "HEAD" else answer.body

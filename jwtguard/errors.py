@@ -36,6 +36,8 @@ class Reason(StrEnum):
     UNPROVEN_BINDING = "unproven_binding"
     REVOKED = "revoked"
     REPLAYED = "replayed"
+    UNKNOWN_SESSION = "unknown_session"
+    UNKNOWN_SUBJECT = "unknown_subject"
     CSRF = "csrf"
     SCOPE_MISSING = "scope_missing"
     RULE_REFUSED = "rule_refused"

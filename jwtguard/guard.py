@@ -6,70 +6,43 @@ assignment: a request sees the old policy or the new one, never a mixture (F69).
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from jwtguard.clock import Clock, SystemClock
 from jwtguard.core import events
-from jwtguard.core.claims import Commons
-from jwtguard.core.decision import Allowed, Context, Decision, Refused, Remember, Unknown
+from jwtguard.core.answering import in_form
+from jwtguard.core.asked import Asked
+from jwtguard.core.challenge import Answer
+from jwtguard.core.csrf import csrf_token
+from jwtguard.core.decision import Decision, Refused, Served
+from jwtguard.core.endpoint import Access, Demands
 from jwtguard.core.identity import Identity
-from jwtguard.core.jws import JoseHeader
-from jwtguard.core.limits import Limits
-from jwtguard.core.pipeline import decide, decide_token, verification
+from jwtguard.core.login import LoginExpectations
+from jwtguard.core.pipeline import decide, decide_at, decide_token, verification
 from jwtguard.core.policy import Config, EndpointPolicy, Mode, Startup
 from jwtguard.core.request import RequestHead, Token
+from jwtguard.core.routing import route
 from jwtguard.core.table import PolicyTable
+from jwtguard.core.unfinished import UNFINISHED, Unfinished
+from jwtguard.current import identity_of
+from jwtguard.declared.registry import Declarations
+from jwtguard.declared.scopes import lacking
 from jwtguard.drive import drive, drive_sync
-from jwtguard.errors import ConfigurationError, Unavailable
+from jwtguard.errors import ConfigurationError, Refusal, Unavailable
 from jwtguard.jwks.ring import KeyRing
+from jwtguard.logins import Logins
+from jwtguard.outside import Hooks, Outside
+from jwtguard.portal import Portal, in_event_loop, in_every_child
+from jwtguard.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+F = TypeVar("F", bound=Callable[..., object])
 _BACKGROUND_S = 1.0
-_ENTRY_BYTES = 512
-_COMMONS = 4096
-
-
-class Snapshot:
-    """One policy table with its key ring and its memory. Replaced whole by a reload."""
-
-    __slots__ = ("_bytes", "_commons", "_limits", "_lock", "acceptances", "context", "ring", "table")
-
-    def __init__(self, table: PolicyTable, ring: KeyRing) -> None:
-        self.table = table
-        self.ring = ring
-        self.context = Context(table, ring.held)
-        self.acceptances: dict[tuple[str, ...], EndpointPolicy] = {}
-        self._limits: Limits = table.limits
-        self._lock = threading.Lock()
-        self._commons = Commons()
-        self._bytes = 0
-
-    def store(self, remember: Remember) -> None:
-        """Remember a verified token and its header, dropping the oldest beyond the bounds."""
-        memory, claims_set = self.context.memory, remember.claims_set
-        digest, claims_set.size = remember.token.digest(), len(remember.token) + _ENTRY_BYTES
-        with self._lock:
-            if len(self._commons) > _COMMONS:
-                self._commons = Commons()
-            claims_set.share(self._commons)
-            self._bytes += claims_set.size
-            if (former := memory.get(digest)) is not None:
-                self._bytes -= former.size
-            memory[digest] = claims_set
-            while len(memory) > self._limits.remembered_tokens or self._bytes > self._limits.remembered_bytes:
-                self._bytes -= memory.pop(next(iter(memory))).size
-            if remember.header.segment not in self.context.headers:
-                self._store_header(remember.header)
-
-    def _store_header(self, header: JoseHeader) -> None:
-        headers = self.context.headers
-        headers[header.segment] = header
-        if len(headers) > self._limits.remembered_headers:
-            del headers[next(iter(headers))]
+_SPARE_S = 5.0  # for a question on its way; a background loop that takes longer is held up
 
 
 class Guard:
@@ -80,6 +53,7 @@ class Guard:
         on_event: Called with every typed event (``jwtguard.core.events``), possibly from another
             thread; what it raises is counted in ``sink_failures`` and otherwise ignored.
         clock: Where the time comes from; tests give their own.
+        hooks: What the application does for this guard.
 
     Raises:
         ConfigurationError: The policy cannot be built or proven, or, in production, the lint found
@@ -87,19 +61,26 @@ class Guard:
     """
 
     def __init__(
-        self, config: Config, *, on_event: Callable[[events.Event], None] | None = None, clock: Clock | None = None
-    ) -> None:
+        self, config: Config, *, on_event: Callable[[events.Event], None] | None = None, clock: Clock | None = None,
+        hooks: Hooks | None = None,
+    ) -> None:  # fmt: skip
+        self._hooks = hooks or Hooks()
         self._clock: Clock = clock or SystemClock()
         self._on_event = on_event
         self._file: Path | None = None
         self._next_look = -float("inf")
+        self._portal = Portal()
+        self._declarations = Declarations(self)
+        self._logins = Logins(self._clock)
         self.sink_failures = 0
         self.snapshot = self._build(config, None)
+        in_every_child(self._renew_locks)
 
     @classmethod
     def from_file(
-        cls, path: str | Path, *, on_event: Callable[[events.Event], None] | None = None, clock: Clock | None = None
-    ) -> Guard:
+        cls, path: str | Path, *, on_event: Callable[[events.Event], None] | None = None, clock: Clock | None = None,
+        hooks: Hooks | None = None,
+    ) -> Guard:  # fmt: skip
         """Build a guard from a ``jwtguard.toml``; ``reload()`` reads the file again.
 
         Raises:
@@ -111,7 +92,7 @@ class Guard:
 
         file = Path(path)
         with mistakes_in(str(file)):
-            guard = cls(load(file), on_event=on_event, clock=clock)
+            guard = cls(load(file), on_event=on_event, clock=clock, hooks=hooks)
         guard._file = file
         return guard
 
@@ -140,26 +121,103 @@ class Guard:
             message = "this guard was not made from a file; give reload() the new configuration"
             raise ConfigurationError(message)
 
-    def decide_locally(self, head: RequestHead) -> Decision | tuple[Snapshot, Unknown]:
+    def protect(self, demands: Demands) -> Callable[[F], F]:
+        """Put a policy beside a function, a method, a class-based endpoint or a WebSocket (R-POL-12).
+
+        It enters the same table as the file's when the application starts. Frameworks' decorators go above it.
+
+        Args:
+            demands: What is demanded, such as ``access(scopes={"reports:write"})``.
+
+        Raises:
+            ConfigurationError: What it decorates cannot have a policy, or the guard has started.
+        """
+        return self._declarations.protect(demands)
+
+    def public(self, endpoint: F) -> F:
+        """Let everybody call a function, a method, a class-based endpoint or a WebSocket."""
+        return self._declarations.protect(Demands(access=Access.PUBLIC))(endpoint)
+
+    def bind(self, app: object, *others: object) -> None:
+        """Give every policy that a decorator declared the routes that lead to it; shells do this at the start.
+
+        Args:
+            app: A Starlette, FastAPI or Flask application, a Django site, or middleware around one of them.
+            others: Where else to look if its routes do not show.
+
+        Raises:
+            ConfigurationError: A policy has no route, contradicts the file, or the routes have changed since.
+        """
+        self._declarations.bind(app, *others)
+
+    def rebuild(self) -> None:
+        """Build the same policy again, now with what decorators declared."""
+        self.snapshot = self._build(self.snapshot.written, self.snapshot)
+
+    def decide_locally(self, head: RequestHead) -> Decision | tuple[Snapshot, Unfinished]:
         """Decide a request without leaving the process, or return what ``verify_unknown`` needs."""
         snapshot, monotonic = self.snapshot, self._look()
-        decision = decide(snapshot.context, head, now=self._clock.now(), monotonic=monotonic)
-        if type(decision) is Unknown:
-            return snapshot, decision
-        if decision.remember is None and self._on_event is None:  # type: ignore[union-attr]  # not Unknown
+        return self._here(snapshot, decide(snapshot.context, head, now=self._clock.now(), monotonic=monotonic))
+
+    def decide_declared(self, name: str, head: RequestHead) -> Decision | tuple[Snapshot, Unfinished]:
+        """Decide as ``decide_locally`` does, under the policy that a decorator declared."""
+        self._declarations.settle()
+        snapshot, monotonic = self.snapshot, self._look()
+        policy, now = snapshot.declared[name], self._clock.now()
+        return self._here(snapshot, decide_at(snapshot.context, policy, head, now=now, monotonic=monotonic))
+
+    def _here(self, snapshot: Snapshot, decision: Decision | Unfinished) -> Decision | tuple[Snapshot, Unfinished]:
+        if type(decision) in UNFINISHED:
+            return snapshot, decision  # type: ignore[return-value]  # just looked
+        if decision.remember is None and self._on_event is None:  # type: ignore[union-attr]  # not unfinished
             return decision  # type: ignore[return-value]
         return self._concluded(snapshot, decision)  # type: ignore[arg-type]
 
-    async def verify_unknown(self, snapshot: Snapshot, unknown: Unknown) -> Decision:
-        """Go on with a token whose issuer must be asked for keys."""
-        steps = verification(snapshot.context, unknown, self._clock.now())
-        return self._concluded(snapshot, await drive(steps, snapshot.ring))
+    async def verify_unknown(self, snapshot: Snapshot, unknown: Unfinished) -> Decision:
+        """Go on where somebody outside must be asked: an issuer for its keys, the application for its word."""
+        return self._concluded(snapshot, await drive(verification(snapshot.context, unknown), snapshot.outside))
+
+    def verify_unknown_sync(self, snapshot: Snapshot, unknown: Unfinished) -> Decision:
+        """Go on as ``verify_unknown`` does, in a thread that may wait; one that runs an event loop does not."""
+        steps = verification(snapshot.context, unknown)
+        wait = None
+        if not in_event_loop():
+            wait = partial(self._portal.wait, patience_s=snapshot.table.limits.kid_wait_s + _SPARE_S)
+        return self._concluded(snapshot, drive_sync(steps, snapshot.outside, wait))
+
+    def csrf_token(self, token: str | bytes) -> str:
+        """Make the double-submit token that goes with a token in a cookie, for the page that sends it (R-STO-04).
+
+        Args:
+            token: What the cookie holds: the token, or the name of the session.
+
+        Raises:
+            ConfigurationError: The policy has no ``csrf_keys``.
+        """
+        keys = self.table.config.csrf_keys
+        if not keys:
+            message = "a double-submit token needs csrf_keys (in a file: csrf_key_file)"
+            raise ConfigurationError(message, key="csrf_keys", rule="R-STO-04")
+        return csrf_token(keys[0], Token(_to_bytes(token)).digest())
+
+    def answer(self, refused: Refused, head: RequestHead) -> Answer:
+        """Return what the client of a refused request is told, in the form it asked for."""
+        answer = self.snapshot.context.challenges.answer(refused.refusal.reason, refused.policy)
+        return in_form(answer, refused.policy, head, self._hooks.html, self._hooks.body)
+
+    def lacking(self, identity: Identity, scopes: frozenset[str], head: RequestHead) -> Answer:
+        """Return what an admitted client is told whose endpoint demands these scopes too, beyond its policy."""
+        snapshot = self.snapshot
+        refused = lacking((*snapshot.table.endpoints, *snapshot.declared.values()), identity, scopes)
+        self._concluded(snapshot, refused)
+        return self.answer(refused, head)
 
     def verify(self, token: str | bytes, *, accept: str | Sequence[str], now: float | None = None) -> Identity:
-        """Verify one token without a request: for login callbacks, message queues, tests.
+        """Verify one token without a request: for message queues, jobs, tests; for a login see ``verify_login``.
 
-        Nothing is fetched: the keys are those held now. Use ``verify_async`` where they may have to be
-        fetched.
+        Where the issuer's keys must be fetched, the calling thread waits, for about a second at most. A
+        thread that runs an event loop never waits: there the keys are those held now, and ``verify_async``
+        is what fetches.
 
         Args:
             token: The compact JWS.
@@ -167,14 +225,13 @@ class Guard:
             now: The time to judge by, as a NumericDate; default: the clock's.
 
         Raises:
-            Refusal: The token is not acceptable, or the issuer's keys are not known.
+            Refusal: The token is not acceptable, or the issuer's keys are not to be had.
             ConfigurationError: No issuer signs such a class.
         """
         snapshot, unknown = self._from_token(Token(_to_bytes(token)), accept, now)
         del token  # so that no traceback's locals show it
-        if isinstance(unknown, Unknown):
-            steps = verification(snapshot.context, unknown, self._clock.now() if now is None else now)
-            return _identity(self._concluded(snapshot, drive_sync(steps, snapshot.ring)))
+        if isinstance(unknown, Unfinished):
+            return _identity(self.verify_unknown_sync(snapshot, unknown))
         return _identity(self._concluded(snapshot, unknown))
 
     async def verify_async(
@@ -183,10 +240,80 @@ class Guard:
         """Verify one token as ``verify`` does, fetching the issuer's keys where needed."""
         snapshot, unknown = self._from_token(Token(_to_bytes(token)), accept, now)
         del token
-        if isinstance(unknown, Unknown):
-            steps = verification(snapshot.context, unknown, self._clock.now() if now is None else now)
-            return _identity(self._concluded(snapshot, await drive(steps, snapshot.ring)))
+        if isinstance(unknown, Unfinished):
+            steps = verification(snapshot.context, unknown)
+            return _identity(self._concluded(snapshot, await drive(steps, snapshot.outside)))
         return _identity(self._concluded(snapshot, unknown))
+
+    async def verify_at(self, head: RequestHead, token: str | bytes) -> Identity:
+        """Verify a token that comes later on a connection, by the policy of the request that opened it.
+
+        Raises:
+            Refusal: The token is not acceptable there, or no policy covers that place any more.
+        """
+        snapshot, found = self.snapshot, Token(_to_bytes(token))
+        del token
+        asked = Asked(route(snapshot.table, head), head, found, self._clock.now(), self._look())
+        unknown = decide_token(snapshot.context, asked)
+        if isinstance(unknown, Unfinished):
+            return _identity(await self.verify_unknown(snapshot, unknown))
+        return _identity(self._concluded(snapshot, unknown))
+
+    def now(self) -> float:
+        """Return the time by which tokens are judged, as a NumericDate."""
+        return self._clock.now()
+
+    def report(self, event: events.Event) -> None:
+        """Hand an event to ``on_event``; what that raises is counted and changes nothing (F66)."""
+        self._emit(event)
+
+    def verify_login(
+        self, connection: Mapping[str, Any], id_token: str | bytes, expected: LoginExpectations
+    ) -> Identity:
+        """Verify the ID token of a login, in the handler of a login endpoint and nowhere else (R-CLS-10, R-CLS-11).
+
+        Waits for keys as ``verify`` does. Each nonce is accepted once, in this process.
+
+        Args:
+            connection: The ASGI scope, Starlette request or WSGI environ of the request being served.
+            id_token: The compact JWS from the issuer's token endpoint.
+            expected: What this login sent, and what came back beside the token.
+
+        Raises:
+            Refusal: The token is not acceptable, or is not of this login.
+            ConfigurationError: No login endpoint serves this request.
+        """
+        snapshot, asked = self._login(connection, Token(_to_bytes(id_token)))
+        del id_token
+        decision = decide_token(snapshot.context, asked)
+        if isinstance(decision, Unfinished):
+            return self._logged_in(asked, self.verify_unknown_sync(snapshot, decision), expected)
+        return self._logged_in(asked, self._concluded(snapshot, decision), expected)
+
+    async def verify_login_async(
+        self, connection: Mapping[str, Any], id_token: str | bytes, expected: LoginExpectations
+    ) -> Identity:
+        """Verify the ID token of a login as ``verify_login`` does, fetching the issuer's keys where needed."""
+        snapshot, asked = self._login(connection, Token(_to_bytes(id_token)))
+        del id_token
+        decision = decide_token(snapshot.context, asked)
+        if isinstance(decision, Unfinished):
+            return self._logged_in(asked, await self.verify_unknown(snapshot, decision), expected)
+        return self._logged_in(asked, self._concluded(snapshot, decision), expected)
+
+    def _login(self, connection: Mapping[str, Any], token: Token) -> tuple[Snapshot, Asked]:
+        snapshot = self.snapshot
+        policy = self._logins.endpoint_of(snapshot, identity_of(connection))
+        return snapshot, Asked(policy, None, token, self._clock.now(), self._look())
+
+    def _logged_in(self, asked: Asked, decision: Decision, expected: LoginExpectations) -> Identity:
+        identity = _identity(decision)
+        try:
+            self._logins.check(asked, identity, expected)
+        except Refusal as refusal:
+            self._emit(events.Decided(asked.policy.name, refusal.reason, "", identity.token_class))
+            raise refusal.with_traceback(None) from None
+        return identity
 
     async def start(self) -> None:
         """Fetch all key sets, as ``startup = "eager"`` asks; the lifespan calls this.
@@ -209,14 +336,16 @@ class Guard:
             await anyio.sleep(_BACKGROUND_S)
             self.snapshot.ring.refresh_due()
 
-    def _build(self, config: Config, previous: Snapshot | None) -> Snapshot:
+    def _build(self, written: Config, previous: Snapshot | None) -> Snapshot:
+        config = self._declarations.added_to(written)
         table = PolicyTable(config)
+        declared = self._declarations.policies(table, written)
         ring = KeyRing(config, self._clock, self._emit, previous.ring if previous else None)
         if config.mode is Mode.PRODUCTION:
             from jwtguard.lint import stop_on_errors  # noqa: PLC0415 - development starts without
 
             stop_on_errors(table, ring.held)
-        return Snapshot(table, ring)
+        return Snapshot(table, ring, Outside(ring, self._hooks, config.limits, self._clock), written, declared)
 
     def _accepting(self, accept: str | Sequence[str]) -> tuple[Snapshot, EndpointPolicy]:
         snapshot = self.snapshot
@@ -228,10 +357,14 @@ class Guard:
 
     def _from_token(
         self, token: Token, accept: str | Sequence[str], now: float | None
-    ) -> tuple[Snapshot, Decision | Unknown]:
+    ) -> tuple[Snapshot, Decision | Unfinished]:
         snapshot, policy = self._accepting(accept)
         time = self._clock.now() if now is None else now
-        return snapshot, decide_token(snapshot.context, policy, token, now=time, monotonic=self._look())
+        return snapshot, decide_token(snapshot.context, Asked(policy, None, token, time, self._look()))
+
+    def _renew_locks(self) -> None:
+        self.snapshot.renew_locks()
+        self._logins.renew_lock()
 
     def _look(self) -> float:
         """Return the monotonic time; where no lifespan runs, whoever asks keeps the keys fresh."""
@@ -253,6 +386,9 @@ class Guard:
         if isinstance(decision, Refused):
             self._emit(events.Decided(policy, decision.refusal.reason))
             return
+        if isinstance(decision, Served):
+            self._emit(events.Decided(policy, None))
+            return
         claims = decision.identity._claims  # noqa: SLF001 - the profile is no claim, and names only configuration
         issuer, token_class = (claims.profile.issuer.name, claims.profile.token_class.name) if claims else ("", "")
         self._emit(events.Decided(policy, None, issuer, token_class))
@@ -272,6 +408,9 @@ def _to_bytes(token: str | bytes) -> bytes:
 
 
 def _identity(decision: Decision) -> Identity:
-    if isinstance(decision, Allowed):
-        return decision.identity
-    raise decision.refusal from None
+    if isinstance(decision, Refused):
+        raise decision.refusal from None
+    if isinstance(decision, Served):
+        message = "a token alone asks for nothing that the guard could serve"
+        raise TypeError(message)
+    return decision.identity

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from jwtguard import BEARER, Carrier, Endpoint, JWTGuardMiddleware, Mode, Reason, cookie
-from jwtguard.core.policy import CarrierKind
+from jwtguard.core.endpoint import CarrierKind
 from tests.kit.asgi_calls import Call, Fields, Probe, handshake, request
 from tests.kit.guarded import Events, bearer, guard, optional, protected, public, token
 
@@ -237,34 +237,35 @@ async def test_plain_http_without_a_credential() -> None:
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 async def test_cookies_on_safe_methods(api: Api, method: str) -> None:
-    """Cookies, interim rule: a declared cookie counts on GET and HEAD."""
+    """R-STO-03: a declared cookie counts on GET and HEAD, which change nothing."""
     assert (await request(api.app, method, "/cookie", [cookies(("__Host-t", GOOD))])).status == 200
 
 
-@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "OPTIONS", "QUERY"])
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "QUERY"])
 async def test_cookies_on_other_methods(api: Api, method: str) -> None:
-    """Cookies, interim rule: until there is a csrf stage, a cookie is no credential on any other method."""
-    call = await request(api.app, method, "/cookie", [cookies(("__Host-t", GOOD))])
-    api.assert_refused(call, 401, BARE, Reason.MISSING_TOKEN)
+    """R-STO-03, F63: elsewhere a cookie counts only in a request from our own pages."""
+    forged = await request(api.app, method, "/cookie", [cookies(("__Host-t", GOOD))])
+    assert (forged.status, forged.header(b"www-authenticate"), api.reason) == (403, None, Reason.CSRF)
+    own = await request(api.app, method, "/cookie", [cookies(("__Host-t", GOOD)), (b"sec-fetch-site", b"same-origin")])
+    assert own.status == 200
 
 
-async def test_header_beside_a_cookie_that_does_not_count(api: Api) -> None:
-    """Cookies, interim rule: what does not count is no second credential, so the header decides alone."""
+async def test_header_beside_a_cookie(api: Api) -> None:
+    """R-EXT-03, R-STO-05: a header exempts from nothing while a cookie takes part: two credentials are an error."""
     call = await request(api.app, "POST", "/both", [bearer(GOOD), cookies(("__Host-t", OTHER))])
-    assert call.status == 200
-    assert api.probe.scopes[0]["user"].subject == "user-1"
+    assert (call.status, api.reason) == (400, Reason.AMBIGUOUS_CREDENTIALS)
+    assert api.probe.scopes == []
 
 
 async def test_cookie_on_a_websocket(api: Api) -> None:
-    """Cookies, interim rule: a handshake with a declared cookie is refused, even beside a good header."""
-    for headers in ([cookies(("__Host-t", GOOD))], [bearer(GOOD), cookies(("__Host-t", GOOD))]):
-        call = await handshake(api.app, "/both", headers)
-        assert (call.status, call.header(b"www-authenticate"), api.reason) == (403, None, Reason.CSRF)
+    """R-EXT-12: a handshake with a token cookie needs an allowed origin."""
+    call = await handshake(api.app, "/both", [cookies(("__Host-t", GOOD))])
+    assert (call.status, call.header(b"www-authenticate"), api.reason) == (403, None, Reason.CSRF)
     assert api.probe.scopes == []
 
 
 async def test_other_cookies_on_a_websocket(api: Api) -> None:
-    """Cookies, interim rule: cookies that no policy declares for the endpoint do not disturb a handshake."""
+    """R-EXT-12: cookies that no policy declares for the endpoint do not disturb a handshake."""
     for path in ("/both", "/reports"):
         name = "session" if path == "/both" else "__Host-t"
         assert (await handshake(api.app, path, [bearer(GOOD), cookies((name, GOOD))])).types == ["websocket.accept"]

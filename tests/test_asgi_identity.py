@@ -89,6 +89,8 @@ EXPECTED = {
     "binding": "none",
     "issued_at": NOW,
     "expires_at": NOW + 300,
+    "good_until": NOW + 330,
+    "roles": frozenset(),
     "policy": "reports",
 }
 NOBODY: dict[str, object] = {
@@ -96,6 +98,8 @@ NOBODY: dict[str, object] = {
     **dict.fromkeys(("acr", "tenant", "session_id", "jti"), ""),
     **dict.fromkeys(("audiences", "amr", "actors"), ()),
     **dict.fromkeys(("auth_time", "issued_at", "expires_at"), None),
+    "good_until": float("inf"),
+    "roles": frozenset(),
     "is_authenticated": False,
     "key": ("", ""),
     "kind": Kind.ANONYMOUS,
@@ -120,7 +124,7 @@ def test_every_member_of_nobody(anonymous: Identity, name: str) -> None:
 def test_no_member_is_forgotten() -> None:
     """R-IDN-01: the two tables above hold every public member."""
     members = {name for name in vars(Identity) if not name.startswith("_")}
-    assert members == EXPECTED.keys() | {"claims"} == NOBODY.keys() | {"policy"}
+    assert members == EXPECTED.keys() | {"claims", "claims_as"} == NOBODY.keys() | {"policy", "claims_as"}
 
 
 def test_it_is_what_starlette_calls_a_user() -> None:

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 
+import anyio
 import httpx2
 import pytest
 import uvicorn
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse
+from starlette.responses import PlainTextResponse, StreamingResponse
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
-from jwtguard import Discovery, Issuer, JWTGuardMiddleware, Mode, Startup, Unavailable
+from jwtguard import Discovery, Issuer, JWTGuardMiddleware, Mode, Reason, Startup, Unavailable
 from jwtguard.cli.demo.servers import ApiServer
+from jwtguard.connection import CONNECTION_KEY
 from tests.kit.asgi_calls import Call, Probe, lifespan
 from tests.kit.fake_idp import FakeIdP
 from tests.kit.guarded import FORGE, ISSUER, bearer, guard, protected, public, token
@@ -39,11 +41,23 @@ async def greet(websocket: WebSocket) -> None:
     await websocket.close()
 
 
+async def dump(request: Request) -> StreamingResponse:
+    """Stream a part of something; then the token is revoked."""
+
+    async def content() -> AsyncIterator[bytes]:
+        yield b"a part"
+        request.scope[CONNECTION_KEY].end(Reason.REVOKED)
+        await anyio.sleep_forever()
+
+    return StreamingResponse(content(), media_type=request.headers["accept"])
+
+
 @pytest.fixture(scope="module")
 def api() -> Iterator[ApiServer]:
     """A guarded Starlette application under uvicorn, over plain http on loopback."""
-    policy = guard(protected("POST /upload"), protected("WEBSOCKET /feed"), mode=Mode.DEVELOPMENT)
-    routes = [Route("/upload", length, methods=["POST"]), WebSocketRoute("/feed", greet)]
+    endpoints = (protected("POST /upload"), protected("/dump"), protected("WEBSOCKET /feed"))
+    policy = guard(*endpoints, mode=Mode.DEVELOPMENT)
+    routes = [Route("/upload", length, methods=["POST"]), Route("/dump", dump), WebSocketRoute("/feed", greet)]
     app = Starlette(routes=routes, middleware=[Middleware(JWTGuardMiddleware, guard=policy)])
     with ApiServer(app) as server:
         yield server
@@ -100,6 +114,15 @@ def test_an_allowed_body_arrives_whole(api: ApiServer) -> None:
     headers = {name.decode(): value.decode()}
     answer = httpx2.post(f"{api.url}/upload", content=b"x" * 300_000, headers=headers, trust_env=False)
     assert (answer.status_code, answer.text) == (200, "300000")
+
+
+def test_a_cut_stream_is_seen_to_be_cut(api: ApiServer) -> None:
+    """R-EXT-12: a client can tell what ended with its token from what is complete; an event stream is complete."""
+    name, value = (part.decode() for part in bearer(token()))
+    headers = {name: value, "accept": "text/event-stream"}
+    assert httpx2.get(f"{api.url}/dump", headers=headers, trust_env=False).text == "a part"
+    with pytest.raises(httpx2.RemoteProtocolError, match="incomplete"):
+        httpx2.get(f"{api.url}/dump", headers={**headers, "accept": "text/plain"}, trust_env=False)
 
 
 def feed_url(api: ApiServer) -> str:

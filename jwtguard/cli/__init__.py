@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     import typer
 
 _COMMANDS = (
+    "jwtguard.cli.init:init",
     "jwtguard.cli.check:check",
     "jwtguard.cli.explain:explain",
     "jwtguard.cli.routes:routes",

@@ -14,20 +14,22 @@ from enum import StrEnum
 from jwtguard.cli.evidence import Display, Evidence
 from jwtguard.cli.hints import hints_for
 from jwtguard.core.authorization import authorize
-from jwtguard.core.challenge import challenge
 from jwtguard.core.claims import ClaimsSet, validate_claims
 from jwtguard.core.classification import classify
-from jwtguard.core.decision import Context, Decision, Refused, Unknown
+from jwtguard.core.csrf import check_csrf
+from jwtguard.core.decision import Context, Decision, Refused
+from jwtguard.core.endpoint import Access, Carrier, CarrierKind
 from jwtguard.core.extraction import extract
 from jwtguard.core.jws import JoseHeader
 from jwtguard.core.keys import HeldKeys, KeySet, refuse_unknown_kid, select_key
-from jwtguard.core.needs import Need, NeedKeys
+from jwtguard.core.needs import Answer, Need, NeedKeys, NeedToken
 from jwtguard.core.pipeline import STAGES, decide, verification
-from jwtguard.core.policy import Access, Carrier, CarrierKind, Choice, EndpointPolicy
-from jwtguard.core.request import RequestHead, Token
+from jwtguard.core.policy import Choice, EndpointPolicy
+from jwtguard.core.request import CookieToken, RequestHead, Token
 from jwtguard.core.routing import route
 from jwtguard.core.signature import verify_signature
 from jwtguard.core.table import PolicyTable
+from jwtguard.core.unfinished import Referenced, Unconfirmed, Unknown
 from jwtguard.drive import drive_sync
 from jwtguard.errors import Reason, Refusal
 
@@ -90,17 +92,17 @@ def explain_request(table: PolicyTable, held: Mapping[str, HeldKeys], asked: Ask
         asked: The request.
         now: The time to judge by.
     """
-    context = Context(table, held)
+    context = Context(table, held, None)
     head = RequestHead(asked.method, asked.path, _headers(table, asked), "https")
     decision = decide(context, head, now=now, monotonic=_START)
-    if isinstance(decision, Unknown):
-        decision = drive_sync(verification(context, decision, now), _AtHand(held))
+    if isinstance(decision, Referenced | Unknown | Unconfirmed):
+        decision = drive_sync(verification(context, decision), _AtHand(held))
     evidence = Evidence(table, held, head, asked.token or _sent(asked), now)
     steps = _Walk(context, evidence, decision).steps()
     if not isinstance(decision, Refused):
         return Explanation(steps, None, "", 0, ())
     refusal = decision.refusal
-    status = challenge(refusal.reason, decision.policy).status
+    status = context.challenges.answer(refusal.reason, decision.policy).status
     found = tuple(map(evidence.display.safe, hints_for(evidence, decision.policy, refusal)))
     return Explanation(steps, refusal.reason, evidence.display.safe(refusal.check), status, found)
 
@@ -111,14 +113,20 @@ class _AtHand:
     def __init__(self, held: Mapping[str, HeldKeys]) -> None:
         self._held = held
 
-    def known(self, need: Need) -> KeySet | None:
-        """Answer from memory."""
-        held = self._held[need.issuer.name]
-        return held.key_set if held.usable_until > _START else None
+    def known(self, need: Need) -> Answer:
+        """Answer from memory; whatever the application would be asked counts as a yes, for want of it."""
+        if isinstance(need, NeedToken):
+            return Token(need.session.reveal())  # explained is the token itself: its session is the application's
+        return self.keys(need) if isinstance(need, NeedKeys) else True
 
     local = known
 
-    async def ask(self, need: Need) -> KeySet | None:
+    def keys(self, need: NeedKeys) -> KeySet | None:
+        """Return the keys at hand."""
+        held = self._held[need.issuer.name]
+        return held.key_set if held.usable_until > _START else None
+
+    async def ask(self, need: Need) -> Answer:
         """Answer from memory, here too."""
         return self.known(need)
 
@@ -129,7 +137,7 @@ def _headers(table: PolicyTable, asked: Asked) -> tuple[tuple[bytes, bytes], ...
         return asked.headers
     policy = table.routes.find(asked.method, asked.path)
     carrier = policy.carriers[0] if policy is not None and policy.carriers else Carrier(CarrierKind.HEADER)
-    if carrier.kind is CarrierKind.COOKIE:
+    if carrier.kind is not CarrierKind.HEADER:
         return (*asked.headers, (b"cookie", carrier.name.encode() + b"=" + asked.token.reveal()))
     return (*asked.headers, (carrier.name.encode(), carrier.scheme.encode() + b" " + asked.token.reveal()))
 
@@ -178,7 +186,7 @@ class _Walk:
         table, head, now = self._context.table, self._evidence.head, self._evidence.now
         policy = route(table, head)
         yield f"a policy for {self._show.value(head.method)} {self._show.value(head.path)}", _of_policy(policy)
-        if policy.access is Access.PUBLIC:
+        if policy.access in (Access.PUBLIC, Access.LOGIN):
             return
         token = extract(policy, head, table.limits, table.config.mode)
         if token is None and policy.access is Access.OPTIONAL:
@@ -187,6 +195,12 @@ class _Walk:
         if token is None:
             raise self._own_refusal()
         yield _carriers(policy), f"one token of {len(token)} bytes"
+        if isinstance(token, CookieToken):
+            check_csrf(policy, head, token, self._context.csrf_keys)
+            yield "a request from a page of ours", "it is"
+            token = Token(token.reveal())
+        else:
+            yield "a request from a page of ours, where a cookie carries the token", "the token is in a header"
         yield "a token verified before", "nothing is remembered here, so it is verified from the start"
         yield from self._verified(policy, token, now)
 
@@ -205,14 +219,14 @@ class _Walk:
             raise
         yield form, seen
         yield self._admitted(policy), self._chosen(choice)
-        key_set = _AtHand(self._evidence.held).known(NeedKeys(choice.profiles[0].issuer, header.kid))
+        key_set = _AtHand(self._evidence.held).keys(NeedKeys(choice.profiles[0].issuer, header.kid))
         key = select_key(key_set, header, choice.alg)
         yield f"one key of the issuer for {choice.alg}", f"key {self._show.value(key.kid)}"
         verified = verify_signature(jws, key)
         yield f"made by key {self._show.value(key.kid)}", "it is"
         claims_set = validate_claims(verified, choice.profiles, limits.subject_chars, now)
         yield _of_classes(choice), self._claims(claims_set)
-        authorize(policy, claims_set, now)
+        authorize(policy, claims_set, self._evidence.head, now)
         yield _demands(policy), f"scope {self._show.value(sorted(claims_set.scopes))}"
 
     def _unknown_kid(

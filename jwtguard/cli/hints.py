@@ -12,7 +12,8 @@ from datetime import UTC, datetime
 from itertools import chain
 
 from jwtguard.cli.evidence import Evidence, bare
-from jwtguard.core.issuer import HMAC, InlineKeys
+from jwtguard.core.endpoint import Csrf
+from jwtguard.core.issuer import HMAC, InlineKeys, KeyFile
 from jwtguard.core.paths import METHODS, Pattern
 from jwtguard.core.policy import EndpointPolicy
 from jwtguard.core.request import Token
@@ -67,12 +68,19 @@ def _no_token(evidence: Evidence, policy: EndpointPolicy | None, _: Refusal) -> 
         return
     sent = {name for name, _ in evidence.head.headers}
     found = sorted(name.decode() for name in policy.fields if name in sent)
-    if b"cookie" in sent and policy.cookies and evidence.head.method not in ("GET", "HEAD"):
-        yield "Cookies count on GET and HEAD only."
-    elif found:
+    if found:
         yield f"{', '.join(found)} is there, but not with the scheme or the cookie name that the policy lists."
     else:
         yield "Give the token with --token."
+
+
+def _csrf(evidence: Evidence, policy: EndpointPolicy | None, _: Refusal) -> Iterator[str]:
+    if evidence.head.method == "WEBSOCKET":
+        yield "A page's handshake has an Origin, which the policy must list in `origins`."
+    else:
+        yield "A page of ours sends --header 'Sec-Fetch-Site: same-origin'; other origins are listed in `origins`."
+    if policy is not None and policy.csrf is Csrf.DOUBLE_SUBMIT:
+        yield "It also sends X-CSRF-Token, with the value of guard.csrf_token(token)."
 
 
 def _token_text(evidence: Evidence, _: EndpointPolicy | None, __: Refusal) -> Iterator[str]:
@@ -196,7 +204,7 @@ def _own_key(kid: object, kids: set[str], skipped: Mapping[str, object]) -> Iter
 
 def _no_keys(evidence: Evidence, _: EndpointPolicy | None, __: Refusal) -> Iterator[str]:
     issuer = evidence.table.issuers.get(str(evidence.claims.get("iss")))
-    if issuer is not None and not isinstance(issuer.keys, InlineKeys):
+    if issuer is not None and not isinstance(issuer.keys, InlineKeys | KeyFile):
         yield "This command fetches nothing by itself: give the key set with --jwks FILE, or let it fetch with --fetch."
 
 
@@ -271,6 +279,7 @@ def _two(evidence: Evidence, _: EndpointPolicy | None, __: Refusal) -> Iterator[
 HINTS: Mapping[Reason, tuple[Hint, ...]] = {
     Reason.NO_POLICY: (_path,),
     Reason.MISSING_TOKEN: (_no_token,),
+    Reason.CSRF: (_csrf,),
     Reason.AMBIGUOUS_CREDENTIALS: (_two,),
     Reason.MALFORMED_CREDENTIALS: (_token_text,),
     Reason.MALFORMED: (_token_text,),

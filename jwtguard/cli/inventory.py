@@ -6,8 +6,9 @@ from collections.abc import Iterable
 
 from rich.table import Table
 
-from jwtguard.core.issuer import Discovery, InlineKeys, Issuer
-from jwtguard.core.policy import BEARER, Access, Carrier, CarrierKind, EndpointPolicy
+from jwtguard.core.endpoint import BEARER, Access, Carrier, CarrierKind
+from jwtguard.core.issuer import Discovery, InlineKeys, Issuer, KeyFile
+from jwtguard.core.policy import EndpointPolicy
 from jwtguard.core.table import PolicyTable
 
 
@@ -49,6 +50,8 @@ def _key_source(issuer: Issuer) -> str:
         return "discovery"
     if isinstance(issuer.keys, InlineKeys):
         return f"{len(issuer.keys.jwks) + len(issuer.keys.pem)} inline"
+    if isinstance(issuer.keys, KeyFile):
+        return f"file {issuer.keys.path}"
     return issuer.keys.url
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import sys
 from collections import Counter
+from collections.abc import Callable, Iterable
 from importlib import import_module
+from itertools import chain
 from pathlib import Path
 from typing import Annotated
 
@@ -14,11 +17,16 @@ from rich.console import Console
 from rich.table import Table
 
 from jwtguard.config import load, mistakes_in
-from jwtguard.core.policy import Access
+from jwtguard.core.endpoint import Access
 from jwtguard.core.table import PolicyTable
+from jwtguard.declared.declaration import Declaration, declared_on, declared_within
 from jwtguard.errors import ConfigurationError
 from jwtguard.lint.app_routes import order_of
-from jwtguard.lint.census import CensusRow, Cover, Verdict, census
+from jwtguard.lint.census import CensusRow, Cover, UncoveredRoutesError, Verdict, census
+from jwtguard.lint.cors import OpenCorsError, cors_findings
+from jwtguard.lint.django_routes import urlconf
+from jwtguard.lint.findings import Finding, Severity
+from jwtguard.lint.route_order import Stop
 
 _STYLES = {
     Verdict.COVERED: "green",
@@ -28,6 +36,7 @@ _STYLES = {
 }
 _FAILS = frozenset({Verdict.UNPROTECTED, Verdict.SHADOWED})
 _PLAIN_WIDTH = 200
+_WANTED = "give an application of Starlette, FastAPI, Flask or Django"
 
 
 class WrongCall(Exception):  # noqa: N818 - an outcome of the command line, told to whoever typed it
@@ -36,70 +45,103 @@ class WrongCall(Exception):  # noqa: N818 - an outcome of the command line, told
 
 def routes(
     file: Annotated[
-        Path, typer.Argument(exists=True, dir_okay=False, readable=True, help="The policy, such as jwtguard.toml.")
-    ],
+        Path | None,
+        typer.Argument(
+            exists=True,
+            dir_okay=False,
+            readable=True,
+            help="The policy, such as jwtguard.toml; without one, that of the application's own decorators.",
+        ),
+    ] = None,
     *,
-    app: Annotated[str, typer.Option("--app", metavar="MODULE:APP", help="The application, such as main:app.")],
+    app: Annotated[
+        str,
+        typer.Option(
+            "--app", metavar="MODULE:APP", help="The application, such as main:app; a Django URLconf: mysite.urls."
+        ),
+    ],
     as_json: Annotated[bool, typer.Option("--json", help="Print the census as JSON.")] = False,
 ) -> None:
-    """List the routes of a Starlette or FastAPI application with the policies that cover them.
+    """List the routes of an application with the policies that cover them.
 
-    The application is imported from the current directory. Exits with 0 if every route is covered at least
-    in part, with 1 if one is unprotected or shadowed, with 2 if policy or application cannot be loaded.
+    It may be one of Starlette, FastAPI, Flask or Django. It is imported from the current directory. Exits
+    with 0 if every route is covered at least in part, with 1 if one is unprotected or shadowed or if CORS lets every
+    origin in with credentials, with 2 if policy or application cannot be loaded.
     """
     try:
-        rows = take(file, app)
+        rows, findings = take(file, app)
+    except (UncoveredRoutesError, OpenCorsError) as found:  # the application would not be imported with its own guard
+        typer.echo(f"jwtguard routes: {found}", err=True)
+        raise typer.Exit(1) from None
     except (WrongCall, ConfigurationError) as mistake:
         typer.echo(f"jwtguard routes: {mistake}", err=True)
         raise typer.Exit(2) from None
     if as_json:
-        typer.echo(to_json(rows))
+        typer.echo(to_json(rows, findings))
     else:
         _print(rows)
-    if any(row.verdict in _FAILS for row in rows):
+        for finding in findings:
+            typer.echo(f"{finding.severity}: {finding.at}: {finding.message} [{finding.rule}]")
+    if _fails(rows, findings):
         raise typer.Exit(1)
 
 
-def take(file: Path, target: str) -> list[CensusRow]:
-    """Take the census of an application.
+def take(file: Path | None, target: str) -> tuple[list[CensusRow], list[Finding]]:
+    """Take the census of an application, with what is wrong with its CORS layers.
+
+    Policies that it declares by decorators count with those of its guard.
 
     Args:
-        file: The policy.
-        target: The application as ``module:attribute``.
+        file: The policy; ``None``: the application's decorators have one.
+        target: The application as ``module:attribute``, or a URLconf of Django as ``module``.
 
     Raises:
-        ConfigurationError: The policy cannot be used.
+        ConfigurationError: The policy cannot be used, or the application's own cannot.
         WrongCall: There is no such application, or it has no routes.
     """
-    with mistakes_in(str(file)):
-        table = PolicyTable(load(file))
+    table = None
+    if file is not None:
+        with mistakes_in(str(file)):
+            table = PolicyTable(load(file))
     app = application(target)
-    if order_of(app) is None:
-        message = f"{target!r} is a {type(app).__name__} without routes; give a Starlette or FastAPI application"
+    order = order_of(app)
+    if order is None:
+        message = f"{target!r} is a {type(app).__name__} without routes; {_WANTED}"
         raise WrongCall(message)
-    return census(app, table)
+    for declared in chain.from_iterable(map(_declared, order.stops)):
+        declared.judge.bind(app)
+        table = declared.judge.table
+    if table is None:
+        message = f"{target!r} declares no policy by decorators; give the policy file"
+        raise WrongCall(message)
+    return census(app, table), cors_findings(app, table)
+
+
+def _fails(rows: list[CensusRow], findings: list[Finding]) -> bool:
+    return any(row.verdict in _FAILS for row in rows) or any(one.severity is Severity.ERROR for one in findings)
+
+
+def _declared(stop: Stop) -> Iterable[Declaration]:
+    whole = declared_on(stop.endpoint)
+    return (whole,) if whole is not None else declared_within(stop.endpoint).values()
 
 
 def application(target: str) -> object:
     """Import an application; the current directory counts as a place for modules.
 
     Raises:
-        WrongCall: The target is not ``module:attribute``, or there is no such module or attribute.
+        WrongCall: The target is not ``module:attribute`` (nor, where ``DJANGO_SETTINGS_MODULE`` is set, the
+            module of a URLconf), or there is no such module or attribute.
     """
     name, colon, path = target.partition(":")
+    if (here := str(Path.cwd())) not in sys.path:
+        sys.path.insert(0, here)
+    if name and not colon and (site := _imported(name, urlconf)) is not None:
+        return site
     if not (name and colon and path):
         message = f"--app must be MODULE:APP, such as main:app, not {target!r}"
         raise WrongCall(message)
-    if (here := str(Path.cwd())) not in sys.path:
-        sys.path.insert(0, here)
-    try:
-        found: object = import_module(name)
-    except ModuleNotFoundError as missing:
-        message = f"cannot import {name!r}: there is no module {missing.name!r}"
-        raise WrongCall(message) from None
-    except (ImportError, SyntaxError) as broken:
-        message = f"cannot import {name!r}: {broken}"
-        raise WrongCall(message) from None
+    found = _imported(name, import_module)
     for attribute in path.split("."):
         if not hasattr(found, attribute):
             message = f"{name!r} has no attribute {path!r}"
@@ -108,10 +150,22 @@ def application(target: str) -> object:
     return found
 
 
-def to_json(rows: list[CensusRow]) -> str:
+def _imported(name: str, load_module: Callable[[str], object]) -> object:
+    try:
+        return load_module(name)
+    except ModuleNotFoundError as missing:
+        message = f"cannot import {name!r}: there is no module {missing.name!r}"
+        raise WrongCall(message) from None
+    except (ImportError, SyntaxError) as broken:
+        message = f"cannot import {name!r}: {broken}"
+        raise WrongCall(message) from None
+
+
+def to_json(rows: list[CensusRow], findings: list[Finding]) -> str:
     """Write the census for machines; keys are only ever added."""
     document = {
-        "ok": not any(row.verdict in _FAILS for row in rows),
+        "ok": not _fails(rows, findings),
+        "findings": [dataclasses.asdict(finding) for finding in findings],
         "routes": [
             {
                 "kind": row.kind,

@@ -22,8 +22,8 @@ from jwtguard.core.classes import (
     TokenClass,
     Unbounded,
 )
+from jwtguard.core.endpoint import CarrierKind
 from jwtguard.core.jws import media_type
-from jwtguard.core.policy import CarrierKind
 
 _RULE = "R-CLS-02"
 _ABSENT = "absent"

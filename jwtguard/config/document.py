@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import tomllib
 from collections.abc import Mapping
@@ -9,15 +10,17 @@ from pathlib import Path
 
 from jwtguard.config.classes import read_classes
 from jwtguard.config.endpoints import EndpointReader
-from jwtguard.config.issuers import read_issuers
+from jwtguard.config.issuers import in_folder, read_issuers
 from jwtguard.config.mistakes import mistakes_in
 from jwtguard.config.read import RULE, Table, Value
 from jwtguard.config.shapes import Shape
 from jwtguard.core.classes import READY_MADE
 from jwtguard.core.limits import Limits
 from jwtguard.core.policy import Config, Mode, Override, Startup
+from jwtguard.core.resource import Resource
 from jwtguard.errors import ConfigurationError
 
+_HERE = Path()
 _RULE_ID = re.compile(r"R-[A-Z]{3}-[0-9]{2}")
 
 
@@ -37,15 +40,17 @@ def load(path: Path) -> Config:
     """
     with mistakes_in(str(path)):
         text = _text_of(path)
-    return parse(text, name=str(path))
+    config = parse(text, name=str(path), folder=path.parent)
+    return dataclasses.replace(config, issuers=in_folder(config.issuers, path.parent))
 
 
-def parse(text: str, *, name: str) -> Config:
+def parse(text: str, *, name: str, folder: Path = _HERE) -> Config:
     """Read the text of a policy file.
 
     Args:
         text: TOML.
         name: What messages call the file.
+        folder: Where files that it names count from.
 
     Returns:
         The configuration, as ``load`` returns it.
@@ -54,7 +59,7 @@ def parse(text: str, *, name: str) -> Config:
         ConfigurationError: As for ``load``.
     """
     with mistakes_in(name):
-        return _read(Value(_decode(text), "").table(Shape.TOP))
+        return _read(Value(_decode(text), "").table(Shape.TOP), folder)
 
 
 def _text_of(path: Path) -> str:
@@ -78,7 +83,7 @@ def _decode(text: str) -> dict[str, object]:
     raise ConfigurationError(message, rule=RULE)
 
 
-def _read(table: Table) -> Config:
+def _read(table: Table, folder: Path) -> Config:
     classes = table.get("classes", read_classes, ())
     names = frozenset(READY_MADE) | {row.name for row in classes}
     issuers = table.get("issuers", lambda value: read_issuers(value, names), ())
@@ -92,7 +97,27 @@ def _read(table: Table) -> Config:
         mode=Mode(table.get("mode", lambda value: value.word("mode", Mode), Mode.PRODUCTION)),
         startup=Startup(table.get("startup", lambda value: value.word("startup", Startup), Startup.LAZY)),
         overrides=table.get("overrides", _read_overrides, ()),
+        resource=table.get("resource", _read_resource, None),
+        csrf_keys=table.get("csrf_key_file", lambda value: _read_keys(value, folder), ()),
     )
+
+
+def _read_resource(value: Value) -> Resource:
+    table = value.table(Shape.RESOURCE)
+    return Resource(
+        identifier=table.need("identifier", Value.text),
+        name=table.get("name", Value.text, ""),
+        documentation=table.get("documentation", Value.text, ""),
+    )
+
+
+def _read_keys(value: Value, folder: Path) -> tuple[bytes, ...]:
+    """Read secrets from a file, one a line, the one that signs first: none stands in the policy (R-ISS-03)."""
+    try:
+        lines = (folder / value.text()).read_bytes().splitlines()
+    except OSError as error:
+        value.refuse(f"cannot be read: {error.strerror}", "R-STO-04")
+    return tuple(line.strip() for line in lines if line.strip()) or value.refuse("holds no key", "R-STO-04")
 
 
 def _read_limits(value: Value) -> Limits:

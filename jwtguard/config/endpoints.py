@@ -6,17 +6,19 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import TypedDict
 
+from jwtguard.config.presets import PRESETS
 from jwtguard.config.read import Table, Value
 from jwtguard.config.shapes import Shape
-from jwtguard.core.issuer import ALGORITHMS, Issuer
+from jwtguard.core.endpoint import BEARER, Access, ActorRule, Actors, Carrier, CarrierKind, Csrf, Demands, Endpoint, at
+from jwtguard.core.issuer import ALGORITHMS, Issuer, Kind
 from jwtguard.core.paths import Pattern
-from jwtguard.core.policy import BEARER, Access, Carrier, CarrierKind, Endpoint, cookie
 from jwtguard.core.rules import ClaimRule, contains, equals, matches, one_of
+from jwtguard.core.tenant import Tenant, TenantPlace
 from jwtguard.errors import ConfigurationError
 
 
-class Demands(TypedDict):
-    """What an endpoint demands, apart from where and how it is called: arguments of ``Endpoint``."""
+class _Columns(TypedDict):
+    """What an endpoint demands: arguments of ``Demands``."""
 
     access: Access
     accept: Sequence[str]
@@ -28,6 +30,14 @@ class Demands(TypedDict):
     any_scopes: frozenset[str]
     rules: Sequence[ClaimRule]
     max_age_s: float | None
+    roles: frozenset[str]
+    kinds: frozenset[Kind]
+    actors: Actors
+    tenant: Tenant | None
+    origins: Sequence[str]
+    csrf: Csrf
+    navigable: bool
+    login_page: str
 
 
 class EndpointReader:
@@ -44,12 +54,18 @@ class EndpointReader:
         Raises:
             ConfigurationError: A policy holds a mistake.
         """
-        self._issuers = {issuer.name: issuer for issuer in issuers}
+        self._issuers = {one.name: one for issuer in issuers for one in (issuer, *issuer.by_tenant())}
         self._classes = classes
-        named = policies.named() if policies else {}
-        self._policies = {name: value.table(Shape.POLICY) for name, value in named.items()}
-        for table in self._policies.values():
-            self._demands(table)
+        self._policies = {name: Value(raw, f"preset {name}").table(Shape.POLICY) for name, raw in PRESETS.items()}
+        for name, value in (policies.named() if policies else {}).items():
+            if name in PRESETS:
+                value.refuse("is the name of a preset; call yours otherwise, and let it `use` the preset")
+            self._policies[name] = self._over_used(value.table(Shape.POLICY), PRESETS)
+            self._demands(self._policies[name])
+
+    def policy(self, name: str) -> Demands:
+        """Return a named policy or preset."""
+        return self._demands(self._policies[name])
 
     def read(self, value: Value) -> tuple[Endpoint, ...]:
         """Read every endpoint of the file.
@@ -71,11 +87,23 @@ class EndpointReader:
     def _endpoint(self, table: Table) -> Endpoint:
         match = table.need("match", _patterns)
         name = table.get("name", _name, "")
-        used = table.get("use", lambda value: value.word("policy", self._policies), None)
-        demands = self._demands(table.over(self._policies[used]) if used else table)
-        return Endpoint(match=match, name=name, **demands)
+        return at(match, self._demands(self._over_used(table, self._policies)), name=name)
+
+    def _over_used(self, table: Table, known: Iterable[str]) -> Table:
+        used = table.get("use", lambda value: value.word("policy", known), None)
+        return table.over(self._policies[used]) if used else table
 
     def _demands(self, table: Table) -> Demands:
+        try:
+            return Demands(**self._columns(table))
+        except ConfigurationError as mistake:
+            if mistake.key.startswith("policy"):  # that of the table is better
+                raise ConfigurationError(
+                    mistake.message, key=table.key + mistake.key.removeprefix("policy"), rule=mistake.rule
+                ) from None
+            raise
+
+    def _columns(self, table: Table) -> _Columns:
         issuers = table.get("issuers", lambda value: value.words("issuer", self._issuers, "R-POL-10"), ())
         return {
             "access": _access(table),
@@ -88,6 +116,14 @@ class EndpointReader:
             "any_scopes": frozenset(table.get("any_scopes", Value.texts, ())),
             "rules": table.get("claims", _rules, ()),
             "max_age_s": table.get("max_age", Value.bound_s, None),
+            "roles": frozenset(table.get("roles", Value.texts, ())),
+            "kinds": frozenset(Kind(word) for word in table.get("kinds", _kinds, ())),
+            "actors": table.get("actors", _actors, ActorRule.ANY),
+            "tenant": table.get("tenant", _tenant, None),
+            "origins": table.get("origins", Value.texts, ()),
+            "csrf": Csrf(table.get("csrf", lambda value: value.word("word", Csrf, "R-STO-04"), Csrf.ORIGIN)),
+            "navigable": table.get("navigable", Value.flag, default=False),
+            "login_page": table.get("login_page", Value.text, ""),
         }
 
     def _audience(self, value: Value, names: Sequence[str]) -> tuple[str, ...]:
@@ -113,10 +149,31 @@ def _name(value: Value) -> str:
 
 
 def _access(table: Table) -> Access:
-    written = {access: table.get(access, Value.flag, default=False) for access in (Access.PUBLIC, Access.OPTIONAL)}
-    if all(written.values()):
-        table.refuse("write public or optional, not both: the one reads no token, the other a valid one", "R-POL-01")
-    return next((access for access, chosen in written.items() if chosen), Access.PROTECTED)
+    kinds = (Access.PUBLIC, Access.OPTIONAL, Access.LOGIN)
+    written = [access for access in kinds if table.get(access, Value.flag, default=False)]
+    if len(written) > 1:
+        message = f"write {' or '.join(written)}, not both: one reads a token that the other does not"
+        table.refuse(message, "R-POL-01")
+    return written[0] if written else Access.PROTECTED
+
+
+def _kinds(value: Value) -> tuple[str, ...]:
+    return value.words("kind", set(Kind) - {Kind.ANONYMOUS}, "R-CLM-10")
+
+
+def _actors(value: Value) -> Actors:
+    if isinstance(value.raw, list):
+        return frozenset(value.texts())
+    return ActorRule(value.word("word", ActorRule, "R-IDN-06"))
+
+
+def _tenant(value: Value) -> Tenant:
+    table = value.table(Shape.TENANT)
+    place = TenantPlace(table.only(*TenantPlace))
+    try:
+        return Tenant(place, table.need(place, Value.text))
+    except ConfigurationError as mistake:
+        value.refuse(mistake.message, mistake.rule)  # with the key it was written under
 
 
 def _carriers(value: Value) -> tuple[Carrier, ...]:
@@ -132,12 +189,13 @@ def _carrier(value: Value) -> Carrier:
         return BEARER
     table = value.table(Shape.CARRIER)
     try:
-        if table.only("cookie", "header") == "header":
+        kind = table.only("cookie", "header", "session")
+        if kind == "header":
             scheme = table.get("scheme", Value.text, BEARER.scheme)
             return Carrier(CarrierKind.HEADER, table.need("header", Value.text), scheme)
         if "scheme" in table:
             table.refuse("a cookie has no scheme")
-        return cookie(table.need("cookie", Value.text))
+        return Carrier(CarrierKind(kind), table.need(kind, Value.text))
     except ConfigurationError as mistake:
         value.refuse(mistake.message, mistake.rule)  # with the key it was written under
 

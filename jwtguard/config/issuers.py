@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import dataclasses
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from jwtguard.config.read import Table, Value
 from jwtguard.config.shapes import Shape
 from jwtguard.core.classes import Audience, Marker
-from jwtguard.core.issuer import Discovery, InlineKeys, Issuer, JwksUri, Legacy
+from jwtguard.core.issuer import Discovery, InlineKeys, Issuer, JwksUri, KeyFile, Legacy
 
 _RULE_CLASS = "R-CLS-01"
 
@@ -23,6 +25,16 @@ def read_issuers(value: Value, classes: frozenset[str]) -> tuple[Issuer, ...]:
         ConfigurationError: A value is not usable, or an issuer could be read in two ways.
     """
     return tuple(_read_issuer(name, row.table(Shape.ISSUER), classes) for name, row in value.named().items())
+
+
+def in_folder(issuers: Sequence[Issuer], folder: Path) -> tuple[Issuer, ...]:
+    """Let the key files of issuers count from a folder: that of the policy file."""
+    return tuple(
+        dataclasses.replace(issuer, keys=KeyFile(folder / issuer.keys.path))
+        if isinstance(issuer.keys, KeyFile)
+        else issuer
+        for issuer in issuers
+    )
 
 
 def _read_issuer(name: str, table: Table, classes: frozenset[str]) -> Issuer:
@@ -41,16 +53,23 @@ def _read_issuer(name: str, table: Table, classes: frozenset[str]) -> Issuer:
         shared_secret=table.get("shared_secret", Value.flag, default=False),
         leeway_s=table.get("leeway", Value.duration_s, None),
         tenant_claim=table.get("tenant_claim", Value.text, None),
+        roles_claim=table.get("roles_claim", Value.texts, ()),
+        clients=table.get("clients", _read_marker, None),
+        workloads=table.get("workloads", _read_marker, None),
+        user_subjects=table.get("user_subjects", Value.texts, ()),
+        tenants=table.get("tenants", Value.texts, ()),
     )
 
 
-def _read_keys(table: Table) -> Discovery | JwksUri | InlineKeys:
-    match table.only("keys", "jwks_uri", "jwks", "pem"):
+def _read_keys(table: Table) -> Discovery | JwksUri | InlineKeys | KeyFile:
+    match table.only("keys", "jwks_uri", "jwks_file", "jwks", "pem"):
         case "keys":
             table.need("keys", lambda value: value.word("key source", ["discovery"]))
             return Discovery()
         case "jwks_uri":
             return JwksUri(table.need("jwks_uri", Value.text))
+        case "jwks_file":
+            return KeyFile(table.need("jwks_file", Value.text))
         case "jwks":
             return InlineKeys(table.need("jwks", _read_jwks))
         case _:

@@ -19,6 +19,7 @@ class Shape(StrEnum):
 
     TOP = ""
     LIMITS = "limits"
+    RESOURCE = "resource"
     ISSUER = "issuers.NAME"
     AUDIENCES = "issuers.NAME.audiences"
     LEGACY = "issuers.NAME.access_legacy"
@@ -30,22 +31,30 @@ class Shape(StrEnum):
     POLICY = "policies.NAME"
     ENDPOINT = "endpoints"
     CARRIER = "endpoints.carriers"
+    TENANT = "endpoints.tenant"
     CLAIM = "endpoints.claims.CLAIM"
     OVERRIDE = "overrides"
 
 
 _DEMANDS = frozenset({
-    "public", "optional", "accept", "issuers", "audience", "algorithms", "carriers", "scopes", "any_scopes", "max_age",
-    "claims",
+    "public", "optional", "login", "accept", "issuers", "audience", "algorithms", "carriers", "scopes", "any_scopes",
+    "roles", "kinds", "actors", "tenant", "max_age", "claims", "origins", "csrf", "navigable", "login_page", "use",
 })  # fmt: skip
 _ISSUER = frozenset({
-    "issuer", "audience", "client_id", "audiences", "algorithms", "keys", "jwks_uri", "jwks", "pem", "issues",
-    "access_legacy", "max_lifetime", "key_urls", "shared_secret", "leeway", "tenant_claim",
+    "issuer", "audience", "client_id", "audiences", "algorithms", "keys", "jwks_uri", "jwks_file", "jwks", "pem",
+    "issues", "access_legacy", "max_lifetime", "key_urls", "shared_secret", "leeway", "tenant_claim", "tenants",
+    "roles_claim", "clients", "workloads", "user_subjects",
 })  # fmt: skip
 _COLUMNS = frozenset(field.name for field in dataclasses.fields(TokenClass)) - {"name", "max_age_s"} | {"max_age"}
 
+_TOP = frozenset({
+    "mode", "startup", "limits", "resource", "csrf_key_file", "issuers", "classes", "policies", "endpoints",
+    "overrides",
+})  # fmt: skip
+
 KEYS: Mapping[Shape, frozenset[str]] = {
-    Shape.TOP: frozenset({"mode", "startup", "limits", "issuers", "classes", "policies", "endpoints", "overrides"}),
+    Shape.TOP: _TOP,
+    Shape.RESOURCE: frozenset({"identifier", "name", "documentation"}),
     Shape.LIMITS: frozenset(field.name for field in dataclasses.fields(Limits)),
     Shape.ISSUER: _ISSUER,
     Shape.AUDIENCES: frozenset({"issuer", "action", "receiver"}),
@@ -56,8 +65,9 @@ KEYS: Mapping[Shape, frozenset[str]] = {
     Shape.EXPIRY: frozenset({"max_lifetime", "none"}),
     Shape.NO_EXPIRY: frozenset({"max_age"}),
     Shape.POLICY: _DEMANDS,
-    Shape.ENDPOINT: _DEMANDS | {"match", "name", "use"},
-    Shape.CARRIER: frozenset({"cookie", "header", "scheme"}),
+    Shape.ENDPOINT: _DEMANDS | {"match", "name"},
+    Shape.CARRIER: frozenset({"cookie", "session", "header", "scheme"}),
+    Shape.TENANT: frozenset({"path", "header", "host"}),
     Shape.CLAIM: frozenset({"one_of", "contains", "matches"}),
     Shape.OVERRIDE: frozenset({"rule", "at", "since", "reason"}),
 }

@@ -7,24 +7,13 @@ RFC 6750, section 3: a bare challenge without a credential, ``invalid_request``,
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
 
 from jwtguard.core.policy import EndpointPolicy
 from jwtguard.errors import Reason
 
 RETRY_AFTER_S = 1
-
-
-class Answer:
-    """Status, header fields and body, ready to be sent by any shell."""
-
-    __slots__ = ("body", "headers", "status")
-
-    def __init__(self, status: int, headers: tuple[tuple[bytes, bytes], ...], body: bytes) -> None:
-        self.status = status
-        self.headers = headers
-        self.body = body
 
 
 class Outcome(Enum):
@@ -36,6 +25,21 @@ class Outcome(Enum):
     TOO_LITTLE = (403, "insufficient_scope", "The token does not grant what this needs.")
     FORBIDDEN = (403, None, "This is not allowed.")
     CANNOT_TELL = (503, None, "No decision is possible right now.")
+
+
+class Answer:
+    """Status, header fields and body, ready to be sent by any shell; and, for a refusal, which one it is."""
+
+    __slots__ = ("body", "headers", "outcome", "status")
+
+    def __init__(
+        self, status: int, headers: tuple[tuple[bytes, bytes], ...], body: bytes,
+        outcome: Outcome = Outcome.FORBIDDEN,
+    ) -> None:  # fmt: skip
+        self.status = status
+        self.headers = headers
+        self.body = body
+        self.outcome = outcome
 
 
 OUTCOMES: Mapping[Reason, Outcome] = {
@@ -62,6 +66,8 @@ OUTCOMES: Mapping[Reason, Outcome] = {
     Reason.UNPROVEN_BINDING: Outcome.BAD_TOKEN,
     Reason.REVOKED: Outcome.BAD_TOKEN,
     Reason.REPLAYED: Outcome.BAD_TOKEN,
+    Reason.UNKNOWN_SESSION: Outcome.BAD_TOKEN,
+    Reason.UNKNOWN_SUBJECT: Outcome.BAD_TOKEN,
     Reason.CSRF: Outcome.FORBIDDEN,
     Reason.SCOPE_MISSING: Outcome.TOO_LITTLE,
     Reason.RULE_REFUSED: Outcome.FORBIDDEN,
@@ -72,21 +78,37 @@ OUTCOMES: Mapping[Reason, Outcome] = {
 }
 
 
-def challenge(reason: Reason, policy: EndpointPolicy | None) -> Answer:
-    """Build the answer to a refused request.
+class Challenges:
+    """The answers of one policy, written once.
 
     Args:
-        reason: Why it was refused; only its outcome shows.
-        policy: The endpoint's policy; names the scopes needed, which are configured text.
+        metadata_url: Where clients learn whom to ask for a token (RFC 9728, section 5.1); empty: nowhere.
     """
-    outcome = OUTCOMES[reason]
-    if outcome is Outcome.TOO_LITTLE and policy is not None:
-        needed = " ".join(sorted(policy.scopes | policy.any_scopes))
-        return _answer(outcome, f', scope="{needed}"')
-    return _FIXED[outcome]
+
+    def __init__(self, metadata_url: str = "") -> None:
+        self._more = (f'resource_metadata="{metadata_url}"',) if metadata_url else ()
+        self._fixed = {outcome: _answer(outcome, self._more) for outcome in Outcome}
+
+    def answer(self, reason: Reason, policy: EndpointPolicy | None) -> Answer:
+        """Return the answer to a refused request.
+
+        Args:
+            reason: Why it was refused; only its outcome shows.
+            policy: The endpoint's policy; names the scopes needed, which are configured text.
+        """
+        outcome = OUTCOMES[reason]
+        if outcome is Outcome.TOO_LITTLE and policy is not None:
+            return self.insufficient(policy.scopes | policy.any_scopes)
+        if outcome is Outcome.NO_CREDENTIAL and self._more and policy is not None and policy.scopes:
+            return _answer(outcome, (f'scope="{" ".join(sorted(policy.scopes))}"', *self._more))  # what to ask for
+        return self._fixed[outcome]
+
+    def insufficient(self, scopes: Iterable[str]) -> Answer:
+        """Return the answer to a token without these scopes."""
+        return _answer(Outcome.TOO_LITTLE, (f'scope="{" ".join(sorted(scopes))}"', *self._more))
 
 
-def _answer(outcome: Outcome, parameters: str = "") -> Answer:
+def _answer(outcome: Outcome, more: Sequence[str]) -> Answer:
     status, error, sentence = outcome.value
     text = {"error": error or outcome.name.lower(), "error_description": sentence}
     body = json.dumps(text, separators=(",", ":")).encode("ascii")
@@ -95,15 +117,9 @@ def _answer(outcome: Outcome, parameters: str = "") -> Answer:
         (b"content-length", str(len(body)).encode("ascii")),
         (b"cache-control", b"no-store"),
     ]
-    if error:
-        headers.append(
-            (b"www-authenticate", f'Bearer error="{error}", error_description="{sentence}"{parameters}'.encode("ascii"))
-        )
-    elif outcome is Outcome.NO_CREDENTIAL:
-        headers.append((b"www-authenticate", b"Bearer"))
+    if error or outcome is Outcome.NO_CREDENTIAL:
+        told = (f'error="{error}"', f'error_description="{sentence}"') if error else ()
+        headers.append((b"www-authenticate", f"Bearer {', '.join((*told, *more))}".rstrip().encode("ascii")))
     elif outcome is Outcome.CANNOT_TELL:
         headers.append((b"retry-after", str(RETRY_AFTER_S).encode("ascii")))
-    return Answer(status, tuple(headers), body)
-
-
-_FIXED = {outcome: _answer(outcome) for outcome in Outcome}
+    return Answer(status, tuple(headers), body, outcome)

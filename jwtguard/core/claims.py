@@ -15,6 +15,7 @@ from jwtguard.core.signature import VerifiedJws
 from jwtguard.core.strict_json import JsonObject, JsonValue
 from jwtguard.errors import Reason, Refusal
 
+_ACTORS = 8
 _YEAR_10000 = 253_402_300_800
 _STRINGS = "iss sub jti client_id scope nonce azp acr sid purpose at_hash c_hash fam htm htu ath"
 _TYPES: Mapping[str, type] = {
@@ -124,11 +125,24 @@ def _check_types(claims: JsonObject, max_subject: int) -> None:
         kind = _TYPES.get(name)
         if kind is None:
             continue
+        if name == "act":
+            _check_actors(value)
         if type(value) is not kind or (value == "" and name in _NEVER_EMPTY):
             raise Refusal(Reason.BAD_CLAIM, name, f"a {'non-empty ' * (name in _NEVER_EMPTY)}{kind.__name__}", value)
     subject = claims.get("sub")
     if isinstance(subject, str) and (len(subject) > max_subject or _has_controls(subject)):
         raise Refusal(Reason.BAD_CLAIM, "sub", f"at most {max_subject} characters, none a control", subject)
+
+
+def _check_actors(value: JsonValue) -> None:
+    """Refuse an actor chain that is too long or holds something else than actors (RFC 8693, section 4.1)."""
+    for _ in range(_ACTORS):
+        if type(value) is not dict or not isinstance(value.get("sub", ""), str):
+            raise Refusal(Reason.BAD_CLAIM, "act", "an object with a sub, and another act in it at most", value)
+        if "act" not in value:
+            return
+        value = value["act"]
+    raise Refusal(Reason.BAD_CLAIM, "act", f"at most {_ACTORS} actors", value)
 
 
 def _has_controls(text: str) -> bool:

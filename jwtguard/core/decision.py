@@ -5,23 +5,42 @@ from __future__ import annotations
 from collections.abc import Mapping, MutableMapping
 from typing import TypeAlias
 
+from jwtguard.core.challenge import Answer, Challenges
 from jwtguard.core.claims import ClaimsSet
 from jwtguard.core.identity import Identity
-from jwtguard.core.jws import JoseHeader, JwsParser, UnverifiedJws
+from jwtguard.core.jws import JoseHeader, JwsParser
 from jwtguard.core.keys import HeldKeys
-from jwtguard.core.policy import Choice, EndpointPolicy
+from jwtguard.core.metadata import Publication
+from jwtguard.core.policy import EndpointPolicy
 from jwtguard.core.request import Token
 from jwtguard.core.table import PolicyTable
 from jwtguard.errors import Refusal
 
 
 class Context:
-    """What one decision reads: a table, the keys in force, what is remembered. One snapshot, one request."""
+    """What one decision reads: a table, the keys in force, what is remembered. One snapshot, one request.
 
-    __slots__ = ("_accepted", "headers", "held", "limits", "memory", "mode", "parser", "table")
+    Attributes:
+        challenges: What refused clients are told.
+        publication: The metadata that the guard serves by itself, if its policy names a resource.
+        confirmed: (issuer, subject) to the monotonic time until which the application's word on it holds;
+            ``None`` if nobody is asked.
+    """
 
-    def __init__(self, table: PolicyTable, held: Mapping[str, HeldKeys]) -> None:
+    __slots__ = (
+        "_accepted", "challenges", "confirmed", "csrf_keys", "headers", "held", "limits", "memory", "mode", "parser",
+        "publication", "table",
+    )  # fmt: skip
+
+    def __init__(
+        self, table: PolicyTable, held: Mapping[str, HeldKeys], confirmed: Mapping[tuple[str, str], float] | None = None
+    ) -> None:
         self.table = table
+        resource = table.config.resource
+        self.publication = Publication(table, resource) if resource is not None else None
+        self.challenges = Challenges(resource.metadata_url if resource is not None else "")
+        self.confirmed = confirmed
+        self.csrf_keys = table.config.csrf_keys
         self.limits = table.limits
         self.mode = table.config.mode
         self.held = held
@@ -29,6 +48,14 @@ class Context:
         self.memory: MutableMapping[bytes, ClaimsSet] = {}
         self.headers: MutableMapping[bytes, JoseHeader] = {}
         self.parser = JwsParser(table.limits, self.headers)
+
+    def confirms(self, claims_set: ClaimsSet, monotonic: float) -> bool:
+        """Tell whether nobody needs to be asked about this subject now; a token without one is about nobody."""
+        claims = claims_set.claims
+        issuer, subject = claims.get("iss"), claims.get("sub")
+        if self.confirmed is None or not isinstance(issuer, str) or not isinstance(subject, str):
+            return True
+        return monotonic < self.confirmed.get((issuer, subject), 0.0)
 
     def accepted_keys(self, policy: EndpointPolicy) -> tuple[HeldKeys, ...]:
         """Return the keys in force of every issuer that a policy accepts; their source keeps them up to date."""
@@ -62,16 +89,15 @@ class Refused:
         self.remember = remember
 
 
-class Unknown:
-    """A token not remembered, of an issuer whose keys must be asked for; ``verification`` goes on from here."""
+class Served:
+    """The guard itself answers this request, such as one for its metadata."""
 
-    __slots__ = ("choice", "jws", "policy", "token")
+    __slots__ = ("answer", "policy", "remember")
 
-    def __init__(self, policy: EndpointPolicy, token: Token, jws: UnverifiedJws, choice: Choice) -> None:
+    def __init__(self, policy: EndpointPolicy, answer: Answer) -> None:
         self.policy = policy
-        self.token = token
-        self.jws = jws
-        self.choice = choice
+        self.answer = answer
+        self.remember = None
 
 
 class Remember:
@@ -85,4 +111,4 @@ class Remember:
         self.claims_set = claims_set
 
 
-Decision: TypeAlias = Allowed | Refused
+Decision: TypeAlias = Allowed | Refused | Served

@@ -71,4 +71,14 @@ class PrivateKeyExposed:
     kid: str
 
 
-Event: TypeAlias = Decided | KeysRefreshed | RefreshFailed | KeysStale | KeySkipped | PrivateKeyExposed
+@dataclass(frozen=True, slots=True)
+class ConnectionEnded:
+    """A WebSocket or a streamed response was ended with its token: it expired, or was revoked."""
+
+    policy: str
+    reason: Reason
+
+
+Event: TypeAlias = (
+    Decided | ConnectionEnded | KeysRefreshed | RefreshFailed | KeysStale | KeySkipped | PrivateKeyExposed
+)

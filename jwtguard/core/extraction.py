@@ -1,8 +1,7 @@
 """Take the one credential from the declared carriers, and from nowhere else (R-EXT-01 to R-EXT-09).
 
 Two candidates are an error, never a choice, also if one of them is junk. Sizes are checked before
-anything is split. Until the csrf stage exists, a cookie counts on GET and HEAD only, and a WebSocket
-handshake that carries one is refused.
+anything is split. What came in a cookie says so by its type: it needs the csrf stage.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ from collections.abc import Iterator, Sequence
 
 from jwtguard.core.limits import Limits
 from jwtguard.core.policy import EndpointPolicy, Mode
-from jwtguard.core.request import RequestHead, Token
+from jwtguard.core.request import CookieToken, RequestHead, SessionName, Token
 from jwtguard.errors import Reason, Refusal
 
 _SECURE = frozenset({"https", "wss"})
@@ -21,16 +20,14 @@ _SPACE, _COMMA, _TAB, _SEMICOLON = b" ,\t;"
 _PAIRS = 512  # browsers keep fewer; taking more apart would hold up the event loop
 _SCHEME_BYTES = 64  # more than any auth scheme and the space around it
 _FRONT_BYTES = 1024  # where a scheme is looked for in a field that is too long
-_COOKIE_METHODS = frozenset({"GET", "HEAD"})
 
 
 def extract(policy: EndpointPolicy, head: RequestHead, limits: Limits, mode: Mode) -> Token | None:
     """Return the request's token, or ``None`` without a credential of a declared scheme or name.
 
     Raises:
-        Refusal: ``AMBIGUOUS_CREDENTIALS``, ``MALFORMED_CREDENTIALS``, ``TOO_LARGE``,
-            ``INSECURE_TRANSPORT`` in production without https, or ``CSRF`` for a cookie on a
-            WebSocket handshake.
+        Refusal: ``AMBIGUOUS_CREDENTIALS``, ``MALFORMED_CREDENTIALS``, ``TOO_LARGE`` or
+            ``INSECURE_TRANSPORT`` in production without https.
     """
     found: list[tuple[bytes, bytes]] = []
     fields, lengths = policy.fields, policy.field_lengths
@@ -42,7 +39,7 @@ def extract(policy: EndpointPolicy, head: RequestHead, limits: Limits, mode: Mod
     if len(found) == 1 and found[0][0] != b"cookie":
         tokens: Sequence[Token] = _from_header(fields[found[0][0]], limits, found[0][1])
     else:
-        tokens = _from_several(policy, head, limits, found)
+        tokens = _from_several(policy, limits, found)
     if not tokens:
         return None
     if len(tokens) > 1:
@@ -52,9 +49,7 @@ def extract(policy: EndpointPolicy, head: RequestHead, limits: Limits, mode: Mod
     return tokens[0]
 
 
-def _from_several(
-    policy: EndpointPolicy, head: RequestHead, limits: Limits, found: Sequence[tuple[bytes, bytes]]
-) -> Sequence[Token]:
+def _from_several(policy: EndpointPolicy, limits: Limits, found: Sequence[tuple[bytes, bytes]]) -> Sequence[Token]:
     """Look into every field; only cookies may be spread over several (RFC 9113, section 8.2.3)."""
     _check_cookie_bytes(limits, sum(len(value) for name, value in found if name == b"cookie"))
     fields = [name for name, _ in found if name != b"cookie"]
@@ -63,7 +58,7 @@ def _from_several(
     tokens: list[Token] = []
     for name, value in found:
         if name == b"cookie":
-            tokens.extend(_from_cookies(policy, head, limits, value))
+            tokens.extend(_from_cookies(policy, limits, value))
         else:
             tokens.extend(_from_header(policy.fields[name], limits, value))
     return tokens
@@ -87,7 +82,7 @@ def _from_header(scheme: bytes, limits: Limits, value: bytes) -> tuple[Token, ..
     return (Token(credential),)
 
 
-def _from_cookies(policy: EndpointPolicy, head: RequestHead, limits: Limits, value: bytes) -> tuple[Token, ...]:
+def _from_cookies(policy: EndpointPolicy, limits: Limits, value: bytes) -> tuple[CookieToken, ...]:
     _check_cookie_bytes(limits, len(value))
     if not any(name in value for name in policy.cookies):
         return ()
@@ -95,16 +90,12 @@ def _from_cookies(policy: EndpointPolicy, head: RequestHead, limits: Limits, val
         raise Refusal(Reason.TOO_LARGE, "cookies in one field", _PAIRS, value.count(_SEMICOLON))
     pairs = (pair.strip(b" \t").partition(b"=") for pair in _split(value))
     ours = [(name, content) for name, equals, content in pairs if equals and name in policy.cookies]
-    if ours and head.method == "WEBSOCKET":
-        raise Refusal(Reason.CSRF, "cookie", "no cookie on a WebSocket handshake", None)
-    if head.method not in _COOKIE_METHODS:
-        return ()
     for name, content in ours:
         if len(name) + len(content) > limits.cookie_bytes:
             raise Refusal(Reason.TOO_LARGE, "cookie length", limits.cookie_bytes, len(name) + len(content))
         if not content:
             raise Refusal(Reason.MALFORMED_CREDENTIALS, "cookie", "a token", None)
-    return tuple(Token(content) for _, content in ours)
+    return tuple(SessionName(content) if name in policy.sessions else CookieToken(content) for name, content in ours)
 
 
 def _split(value: bytes) -> Iterator[bytes]:

@@ -6,22 +6,17 @@ there is no other way to an authenticated identity (R-IDN-04). It holds no token
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from enum import StrEnum
+from collections.abc import Mapping
 from types import MappingProxyType
+from typing import TypeVar
 
 from jwtguard.core.claims import ClaimsSet
-from jwtguard.core.strict_json import JsonValue
+from jwtguard.core.claims_model import convert
+from jwtguard.core.issuer import Kind
+from jwtguard.core.principal import actors_of, kind_of, roles_of, tenant_of
+from jwtguard.core.strict_json import JsonValue, frozen
 
-_ACTORS = 8
-
-
-class Kind(StrEnum):
-    """What kind of caller this is."""
-
-    USER = "user"
-    CLIENT = "client"
-    ANONYMOUS = "anonymous"
+T = TypeVar("T")
 
 
 class Identity:
@@ -95,10 +90,8 @@ class Identity:
 
     @property
     def kind(self) -> Kind:
-        """A user, a client that acts for itself (RFC 9068, section 5), or nobody."""
-        if self._claims is None:
-            return Kind.ANONYMOUS
-        return Kind.CLIENT if self.subject and self.subject == self.client_id else Kind.USER
+        """A user, a client that speaks for itself (RFC 9068, section 5), a workload, or nobody."""
+        return kind_of(self._claims) if self._claims else Kind.ANONYMOUS
 
     @property
     def client_id(self) -> str:
@@ -134,18 +127,17 @@ class Identity:
     @property
     def tenant(self) -> str:
         """The tenant, from the claim that the issuer's configuration names."""
-        name = self._claims.profile.issuer.tenant_claim if self._claims else None
-        return self._text(name) if name else ""
+        return tenant_of(self._claims) if self._claims else ""
+
+    @property
+    def roles(self) -> frozenset[str]:
+        """The roles, from the claim that the issuer's configuration names."""
+        return roles_of(self._claims) if self._claims else frozenset()
 
     @property
     def actors(self) -> tuple[str, ...]:
         """Who acts for the subject, the current actor first (RFC 8693, section 4.1)."""
-        chain: list[str] = []
-        actor = self.claims.get("act")
-        while isinstance(actor, Mapping) and len(chain) < _ACTORS:
-            chain.append(str(actor.get("sub", "")))
-            actor = actor.get("act")
-        return tuple(chain)
+        return actors_of(self._claims) if self._claims else ()
 
     @property
     def session_id(self) -> str:
@@ -173,6 +165,11 @@ class Identity:
         return self._number("exp")
 
     @property
+    def good_until(self) -> float:
+        """The first NumericDate at which the token is refused, leeway included; infinite without one."""
+        return self._claims.good_until if self._claims else float("inf")
+
+    @property
     def policy(self) -> str:
         """The name of the endpoint policy that admitted the request."""
         return self._policy
@@ -182,16 +179,22 @@ class Identity:
         """All claims, read-only at every depth: arrays come as tuples, objects as mappings."""
         if self._claims is None:
             return MappingProxyType({})
-        return MappingProxyType({name: _frozen(value) for name, value in self._claims.claims.items()})
+        return MappingProxyType({name: frozen(value) for name, value in self._claims.claims.items()})
+
+    def claims_as(self, model: type[T]) -> T:
+        """Return the claims as a dataclass, msgspec or pydantic type of yours (R-IDN-08).
+
+        An endpoint that names the model in its policy refuses to be called with claims that do not fit.
+
+        Raises:
+            LookupError: Nobody is authenticated, so there are no claims.
+            Exception: Whatever the model raises for claims that do not fit it.
+        """
+        if self._claims is None:
+            message = "an anonymous identity has no claims"
+            raise LookupError(message)
+        return convert(model, self.claims)  # read-only: what is remembered must not change
 
     def _number(self, name: str) -> float | None:
         value = self._claims.claims.get(name) if self._claims else None
         return value if isinstance(value, int | float) else None
-
-
-def _frozen(value: JsonValue) -> JsonValue:
-    if isinstance(value, Mapping):
-        return MappingProxyType({name: _frozen(item) for name, item in value.items()})
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return tuple(_frozen(item) for item in value)
-    return value

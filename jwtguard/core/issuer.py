@@ -6,6 +6,8 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from enum import StrEnum
+from pathlib import PurePath
 
 from jwtguard.core.classes import PUBLISHED, READY_MADE, Audience, Expires, Marker, TokenClass, prove_exclusive
 from jwtguard.errors import ConfigurationError, unknown
@@ -17,6 +19,19 @@ ALGORITHMS: Mapping[str, str] = {  # name -> key type; RFC 7518, RFC 8037, RFC 9
     **dict.fromkeys(("ES256", "ES384", "ES512"), "EC"),
     **dict.fromkeys(("Ed25519", "Ed448", "EdDSA"), "OKP"),
 }
+
+_TENANT = "{tenant}"
+_TENANT_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.")
+_MOST_TENANTS = 1000
+
+
+class Kind(StrEnum):
+    """What kind of caller a token speaks for."""
+
+    USER = "user"
+    CLIENT = "client"
+    WORKLOAD = "workload"
+    ANONYMOUS = "anonymous"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +52,16 @@ class InlineKeys:
 
     jwks: Sequence[object] = field(repr=False)
     pem: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class KeyFile:
+    """Keys in a file of this machine, read again whenever it changes: a JWK set, one JWK, or PEM public keys.
+
+    A relative path counts from the working directory; in a policy file, from that file's folder.
+    """
+
+    path: str | PurePath
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +103,20 @@ class Issuer:
         shared_secret: States that issuer and verifier are one service, as HMAC needs (R-ALG-09).
         leeway_s: Allowed clock difference; default: the limit's.
         tenant_claim: The claim that names the tenant, if any.
+        roles_claim: The way to the claim that lists roles: names of members, the outermost first.
+        clients: What tokens hold in which a client speaks for itself; those with ``sub`` equal to ``client_id``
+            count as such in any case.
+        workloads: What tokens of workloads hold; those with a SPIFFE ID as ``sub`` count as such in any case.
+        user_subjects: How every user's ``sub`` starts; others are clients. Empty: users may have any.
+        tenants: The tenants accepted of a multi-tenant issuer: ``{tenant}`` in ``issuer`` and in a key URL stands
+            for each of them, and each has keys of its own.
+        family: The name of the multi-tenant issuer this one was made of.
     """
 
     name: str
     issuer: str
     algorithms: tuple[str, ...]
-    keys: Discovery | JwksUri | InlineKeys
+    keys: Discovery | JwksUri | InlineKeys | KeyFile
     audience: tuple[str, ...] = ()
     client_id: tuple[str, ...] = ()
     audiences: Mapping[Audience, tuple[str, ...]] = field(default_factory=dict)
@@ -94,6 +127,12 @@ class Issuer:
     shared_secret: bool = False
     leeway_s: float | None = None
     tenant_claim: str | None = None
+    roles_claim: tuple[str, ...] = ()
+    clients: Marker | None = None
+    workloads: Marker | None = None
+    user_subjects: tuple[str, ...] = ()
+    tenants: tuple[str, ...] = ()
+    family: str = ""
 
     def __post_init__(self) -> None:
         """Refuse an issuer that could be read in two ways.
@@ -106,10 +145,13 @@ class Issuer:
         if not self.issuer:
             message = "must be the issuer's exact `iss`"
             raise ConfigurationError(message, key=f"{key}.issuer", rule="R-CLM-02")
-        for column in ("audience", "client_id", "key_urls"):
+        for column in ("audience", "client_id", "key_urls", "roles_claim", "user_subjects", "tenants"):
             if isinstance(getattr(self, column), str):
                 message = "must be a tuple of texts; a text alone would be read letter by letter"
                 raise ConfigurationError(message, key=f"{key}.{column}", rule="R-CLM-03")
+        if "" in self.user_subjects:
+            message = "an empty start is that of every subject"
+            raise ConfigurationError(message, key=f"{key}.user_subjects", rule="R-CLM-10")
         _check_algorithms(self.algorithms, f"{key}.algorithms")
         if self.algorithms[0] in HMAC and not self.shared_secret:
             message = (
@@ -118,9 +160,55 @@ class Issuer:
             )
             raise ConfigurationError(message, key=f"{key}.algorithms", rule="R-ALG-09")
 
-        if self.algorithms[0] in HMAC and not isinstance(self.keys, InlineKeys):
-            message = "a secret cannot be fetched from a published key set; give it inline"
+        if self.algorithms[0] in HMAC and not isinstance(self.keys, InlineKeys | KeyFile):
+            message = "a secret cannot be fetched from a published key set; keep it in a file of this machine"
             raise ConfigurationError(message, key=f"{key}.keys", rule="R-ALG-09")
+
+    def by_tenant(self) -> tuple[Issuer, ...]:
+        """Return one issuer for each tenant, or this one if it has none (R-JWK-15).
+
+        Raises:
+            ConfigurationError: The issuer has ``{tenant}`` without tenants or the reverse, too many tenants, or
+                one that would change the URL around it.
+        """
+        key = f"issuers.{self.name}.tenants"
+        if (_TENANT in self.issuer) is not bool(self.tenants):
+            message = f"an issuer with {_TENANT} in it lists the tenants accepted, and only such a one does"
+            raise ConfigurationError(message, key=key, rule="R-JWK-15")
+        if not self.tenants:
+            if not isinstance(self.keys, Discovery) and _TENANT in _place_of(self.keys):
+                message = f"the keys' place holds {_TENANT}, and the issuer does not"
+                raise ConfigurationError(message, key=key, rule="R-JWK-15")
+            return (self,)
+        if len(self.tenants) > _MOST_TENANTS or len(set(self.tenants)) < len(self.tenants):
+            message = f"must list at most {_MOST_TENANTS} tenants, each once"
+            raise ConfigurationError(message, key=key, rule="R-JWK-15")
+        if not isinstance(self.keys, Discovery) and _TENANT not in _place_of(self.keys):
+            message = (
+                f"tenants would share these keys, and each could sign for the others; put {_TENANT} into their place"
+            )
+            raise ConfigurationError(message, key=key, rule="R-JWK-01")
+        for tenant in self.tenants:
+            if not tenant.strip(".") or not set(tenant) <= _TENANT_CHARACTERS:
+                message = f"{tenant!r} is no tenant: letters, digits, '-', '_' and '.' only"
+                raise ConfigurationError(message, key=key, rule="R-JWK-15")
+        return tuple(self._of_tenant(tenant) for tenant in self.tenants)
+
+    def _of_tenant(self, tenant: str) -> Issuer:
+        keys = self.keys
+        if isinstance(keys, JwksUri):
+            keys = JwksUri(keys.url.replace(_TENANT, tenant))
+        elif isinstance(keys, KeyFile):
+            keys = KeyFile(str(keys.path).replace(_TENANT, tenant))
+        issuer = self.issuer.replace(_TENANT, tenant)
+        return dataclasses.replace(
+            self, name=f"{self.name}/{tenant}", issuer=issuer, keys=keys, tenants=(), family=self.name
+        )
+
+    @property
+    def tenant(self) -> str:
+        """The tenant this issuer is of, if it was made of a multi-tenant one."""
+        return self.name.removeprefix(f"{self.family}/") if self.family else ""
 
     def audiences_of(self, token_class: TokenClass) -> tuple[str, ...]:
         """Return the audiences this issuer may address with a class; empty if none is configured."""
@@ -166,6 +254,12 @@ class Issuer:
         elif self.legacy:
             row = self.legacy.marker.kept_from(row)
         return dataclasses.replace(row, expiry=Expires(lifetime)) if lifetime is not None else row
+
+
+def _place_of(keys: JwksUri | InlineKeys | KeyFile) -> str:
+    if isinstance(keys, JwksUri):
+        return keys.url
+    return str(keys.path) if isinstance(keys, KeyFile) else ""
 
 
 def _check_algorithms(algorithms: tuple[str, ...], key: str) -> None:

@@ -61,6 +61,10 @@ class Limits:
     cold_waiters: int = 1000
     kid_negative: int = 1024
 
+    outside_s: float = 0.25
+    subject_s: float = 30.0
+    subjects: int = 10_000
+
     remembered_tokens: int = 10_000
     remembered_bytes: int = 16 * 1024 * 1024
     remembered_headers: int = 256

@@ -25,7 +25,7 @@ _REST = "**"
 class Pattern:
     """One parsed ``match`` of a policy: an optional method and path segments."""
 
-    __slots__ = ("method", "rest", "segments", "text")
+    __slots__ = ("method", "path", "rest", "segments", "text")
 
     def __init__(self, text: str, key: str = "match") -> None:
         """Parse ``"GET /reports/{id}"`` or ``"/admin/**"``.
@@ -45,6 +45,7 @@ class Pattern:
         if not path.startswith("/"):
             message = f"the path of {text!r} must start with '/'"
             raise ConfigurationError(message, key=key, rule="R-POL-03")
+        self.path = path
         segments = path[1:].split("/")
         self.rest = segments[-1] == _REST
         self.segments = tuple(_segment(part, text, key) for part in (segments[:-1] if self.rest else segments))

@@ -44,6 +44,18 @@ class Token:
         return self._digest
 
 
+class CookieToken(Token):
+    """A token that the browser attached by itself: it counts only after the csrf stage."""
+
+    __slots__ = ()
+
+
+class SessionName(CookieToken):
+    """What a cookie holds in place of a token: the name of a session whose token the server keeps."""
+
+    __slots__ = ()
+
+
 def http_method(method: str) -> str:
     """Return the method of an HTTP request, or an empty one, which no policy covers.
 
@@ -59,19 +71,22 @@ class RequestHead:
     ``method`` is upper case; a WebSocket handshake has the method ``WEBSOCKET``. ``path`` is decoded
     and without the ``root_path``, exactly what the router will match. ``headers`` are (lower-case
     name, value) pairs of bytes in their order. ``scheme`` and ``server`` come from the server's own
-    scope, never from a header (R-EXT-09). The header fields hold the credential, so ``repr`` shows none.
+    scope, never from a header (R-EXT-09). ``root_path`` is what goes before ``path`` in this
+    application's URLs. The header fields hold the credential, so ``repr`` shows none.
     """
 
-    __slots__ = ("headers", "method", "path", "scheme", "server")
+    __slots__ = ("headers", "method", "path", "root_path", "scheme", "server")
 
-    def __init__(
-        self, method: str, path: str, headers: Iterable[tuple[bytes, bytes]], scheme: str, server: str = ""
-    ) -> None:
+    def __init__(  # noqa: PLR0913, PLR0917 - the parts of a request
+        self, method: str, path: str, headers: Iterable[tuple[bytes, bytes]], scheme: str, server: str = "",
+        root_path: str = "",
+    ) -> None:  # fmt: skip
         self.method = method
         self.path = path
         self.headers = headers
         self.scheme = scheme
         self.server = server
+        self.root_path = root_path
 
     def __repr__(self) -> str:
         """Show method and path, no header and no query."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 from jwtguard.core.classes import Scalar
 from jwtguard.core.strict_json import JsonValue
@@ -27,6 +27,25 @@ class ClaimRule:
     def __repr__(self) -> str:
         """Show the rule as ``explain`` prints it."""
         return f"<ClaimRule {self.claim} {self.text}>"
+
+
+class AsyncRule:
+    """One claim and a test of its value that has to wait for something; an absent claim never passes (R-CLM-12).
+
+    It is asked on every request, after everything else was found good, for a bounded time; without an answer
+    within it, nobody can tell (503). One that raises is a bug of the application.
+    """
+
+    __slots__ = ("claim", "test", "text")
+
+    def __init__(self, claim: str, text: str, test: Callable[[JsonValue], Awaitable[object]]) -> None:
+        self.claim = claim
+        self.text = text
+        self.test = test
+
+    def __repr__(self) -> str:
+        """Show the rule as ``explain`` prints it."""
+        return f"<AsyncRule {self.claim} {self.text}>"
 
 
 def equals(claim: str, value: Scalar) -> ClaimRule:
@@ -74,3 +93,10 @@ def matches(claim: str, pattern: str) -> ClaimRule:
 def check(claim: str, test: Callable[[JsonValue], object], text: str = "passes the application's check") -> ClaimRule:
     """Demand that the application's own function returns something true for the claim."""
     return ClaimRule(claim, text, test)
+
+
+def check_async(
+    claim: str, test: Callable[[JsonValue], Awaitable[object]], text: str = "passes the application's check"
+) -> AsyncRule:
+    """Demand that the application's own coroutine function returns something true for the claim."""
+    return AsyncRule(claim, text, test)

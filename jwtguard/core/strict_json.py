@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import TypeAlias
 
 JsonValue: TypeAlias = "bool | int | float | str | Sequence[JsonValue] | Mapping[str, JsonValue] | None"
@@ -112,3 +113,12 @@ def json_reader(*, depth: int, members: int, integer: int = 2**53) -> Callable[[
         return value
 
     return read
+
+
+def frozen(value: JsonValue) -> JsonValue:
+    """Return a value that cannot be changed at any depth: arrays as tuples, objects as mappings."""
+    if isinstance(value, Mapping):
+        return MappingProxyType({name: frozen(item) for name, item in value.items()})
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return tuple(frozen(item) for item in value)
+    return value

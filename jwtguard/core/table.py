@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from jwtguard.core.classes import NO_AUDIENCE, READY_MADE, TokenClass
+from jwtguard.core.endpoint import Access, CarrierKind, Csrf, Endpoint
 from jwtguard.core.issuer import Issuer, labels
 from jwtguard.core.paths import PathTrie, Pattern
-from jwtguard.core.policy import Access, Choice, Config, Endpoint, EndpointPolicy, Profile
+from jwtguard.core.policy import Choice, Config, EndpointPolicy, Profile
 from jwtguard.errors import ConfigurationError, unknown
 
 
@@ -24,7 +25,11 @@ class PolicyTable:
         self.config = config
         self.limits = config.limits
         self.issuers = _unique_issuers(config.issuers)
-        self._by_name = {issuer.name: issuer for issuer in config.issuers}
+        self._by_name: dict[str, list[Issuer]] = {}
+        for issuer in config.issuers:
+            self._by_name[issuer.name] = [issuer]
+            if issuer.family:
+                self._by_name.setdefault(issuer.family, []).append(issuer)
         self._custom = {row.name: row for row in config.classes}
         self._profiles: dict[tuple[str, str, frozenset[str] | None, float, tuple[str, ...]], Profile] = {}
         accepted = {issuer.name: frozenset(self._accepted_from(issuer)) for issuer in config.issuers}
@@ -36,7 +41,20 @@ class PolicyTable:
         for policy in self.endpoints:
             for text in policy.patterns:
                 self.routes.add(Pattern(text, key=f"endpoints.{policy.name}.match"), policy)
+        self.metadata = self._add_metadata()
         self.routes.prove_unambiguous()
+
+    def _add_metadata(self) -> EndpointPolicy | None:
+        """Open the path of the metadata to everybody, if there is a resource to describe (RFC 9728)."""
+        if self.config.resource is None:
+            return None
+        match = (self.config.resource.metadata_path,)
+        if any(Pattern(text).path == match[0] for policy in self.endpoints for text in policy.patterns):
+            message = f"an endpoint of yours matches {match[0]!r}, where the guard itself serves the metadata"
+            raise ConfigurationError(message, key="resource.identifier", rule="R-GOV-11")
+        policy = EndpointPolicy(Endpoint(match=match, access=Access.PUBLIC, name="metadata"), {})
+        self.routes.add(Pattern(match[0], key="resource.identifier"), policy)
+        return policy
 
     def acceptance(self, accept: Sequence[str]) -> EndpointPolicy:
         """Compile a policy without a path, for ``guard.verify``; any class may be named.
@@ -61,18 +79,19 @@ class PolicyTable:
 
     def _accepted_from(self, issuer: Issuer) -> Iterable[str]:
         for endpoint in self.config.endpoints:
-            if not endpoint.issuers or issuer.name in endpoint.issuers:
+            if not endpoint.issuers or {issuer.name, issuer.family} & set(endpoint.issuers):
                 yield from endpoint.accept
 
     def _compile(self, endpoint: Endpoint) -> EndpointPolicy:
         if endpoint.access is Access.PUBLIC:
             return EndpointPolicy(endpoint, {})
         issuers = self._issuers_of(endpoint)
+        self._check_feasible(endpoint, issuers)
         for name in endpoint.accept:
             self._check_signed(name, endpoint, issuers)
         for issuer in issuers:
             for row in self.classes[issuer.name].values():
-                if row.name in endpoint.accept:
+                if row.name in endpoint.accept and endpoint.access is not Access.LOGIN:
                     self._check_carriers(row, endpoint)
         return EndpointPolicy(endpoint, self._choices(endpoint, issuers))
 
@@ -81,11 +100,25 @@ class PolicyTable:
         for name in endpoint.issuers:
             if name not in self._by_name:
                 raise unknown(what, name, self._by_name, key=f"{endpoint.key}.issuers", rule="R-POL-10")
-        issuers = [self._by_name[name] for name in dict.fromkeys(endpoint.issuers)] or list(self.config.issuers)
+        named = {issuer.name: issuer for name in endpoint.issuers for issuer in self._by_name[name]}
+        issuers = list(named.values()) or list(self.config.issuers)
         if not issuers:
             message = "no issuer is configured that could sign a token"
             raise ConfigurationError(message, key=endpoint.key, rule="R-POL-10")
         return issuers
+
+    def _check_feasible(self, endpoint: Endpoint, issuers: Sequence[Issuer]) -> None:
+        """Refuse what no request could meet: a demand without the configuration that it rests on."""
+        if endpoint.csrf is Csrf.DOUBLE_SUBMIT and not self.config.csrf_keys:
+            message = "double_submit needs csrf_keys (in a file: csrf_key_file)"
+            raise ConfigurationError(message, key=f"{endpoint.key}.csrf", rule="R-STO-04")
+        for issuer in issuers:
+            if endpoint.tenant is not None and issuer.tenant_claim is None and not issuer.family:
+                message = f"the issuer {issuer.name!r} has no tenant_claim, so no token of its names a tenant"
+                raise ConfigurationError(message, key=f"{endpoint.key}.tenant", rule="R-POL-11")
+            if endpoint.roles and not issuer.roles_claim:
+                message = f"the issuer {issuer.name!r} has no roles_claim, so no token of its names roles"
+                raise ConfigurationError(message, key=f"{endpoint.key}.roles", rule="R-POL-02")
 
     def _check_signed(self, name: str, endpoint: Endpoint, issuers: Sequence[Issuer]) -> None:
         """Refuse a class that none of the endpoint's issuers signs."""
@@ -102,7 +135,8 @@ class PolicyTable:
 
     def _check_carriers(self, row: TokenClass, endpoint: Endpoint) -> None:
         for carrier in endpoint.carriers:
-            if carrier.kind not in row.carriers:
+            kind = CarrierKind.COOKIE if carrier.kind is CarrierKind.SESSION else carrier.kind
+            if kind not in row.carriers:
                 message = (
                     f"no endpoint may take {row.name!r} from a {carrier.kind}; tokens of that class go to guard.verify"
                 )
@@ -163,7 +197,8 @@ class PolicyTable:
 def _unique_issuers(issuers: Sequence[Issuer]) -> dict[str, Issuer]:
     found: dict[str, Issuer] = {}
     for issuer in issuers:
-        if issuer.issuer in found or issuer.name in {other.name for other in found.values()}:
+        names = {name for other in found.values() for name in (other.name, other.family)}
+        if issuer.issuer in found or issuer.name in names:
             message = "is configured twice"
             raise ConfigurationError(message, key=f"issuers.{issuer.name}", rule="R-JWK-01")
         found[issuer.issuer] = issuer

@@ -1,1 +1,1 @@
-"""Key sets over HTTP: where they are (source), how they are fetched, how long they live (cache)."""
+"""Key sets over HTTP or from files: where they are (source, file), how they are fetched, how long they live (cache)."""

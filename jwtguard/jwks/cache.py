@@ -28,6 +28,7 @@ from jwtguard.drive import PENDING, Pending
 from jwtguard.jwks.flight import Flight
 from jwtguard.jwks.ring import Emit, report_keys
 from jwtguard.jwks.source import KeySetSource, SourceFailed
+from jwtguard.portal import in_every_child
 
 _NEVER = float("inf")
 _DOUBLINGS = 16
@@ -54,6 +55,7 @@ class IssuerKeys:
         )
         self.refresh_at = -_NEVER
         self.held = HeldKeys(NO_KEYS, -_NEVER, -_NEVER)
+        in_every_child(self._forked)
 
     def local(self, kid: str | None) -> KeySet | Pending | None:
         """Answer from memory, or say that it is worth asking the issuer."""
@@ -134,13 +136,20 @@ class IssuerKeys:
             self.refresh_at = now + lost_after
             self._flight = flight = Flight(now, fresh=fresh)
             self.held.unknown_from = -_NEVER  # while it is in the air, it may be joined
-        # The flight of a forked parent is lost with its thread; `lost_after` lets the child try anew.
         try:
             flight.start(lambda: self._fetch(flight, fresh=fresh), f"jwtguard-keys-{self._issuer.name}")
         except RuntimeError:  # the system gives no thread
             self._ended(flight, "no_thread")
             return None
         return flight
+
+    def _forked(self) -> None:
+        """Let go of what belongs to threads of the parent, which this process does not have."""
+        self._lock = threading.Lock()
+        if self._flight is not None:
+            self._flight = None
+            self._last_attempt = self.refresh_at = -_NEVER  # its attempt is not ours: ours is due
+            self.held.unknown_from = -_NEVER
 
     async def _fetch(self, flight: Flight, *, fresh: bool) -> None:
         failure = "internal_error"

@@ -1,7 +1,7 @@
-"""The keys of all issuers of one policy table: those written inline, and those that are fetched.
+"""The keys of all issuers of one policy table: written inline, kept in files, or fetched.
 
 What fetching needs (HTTP, flights, the cache) is imported when an issuer needs it: a policy with inline
-keys starts without.
+keys starts without. So is what watches files.
 """
 
 from __future__ import annotations
@@ -11,16 +11,17 @@ from typing import TYPE_CHECKING
 
 from jwtguard.clock import Clock
 from jwtguard.core import events
-from jwtguard.core.issuer import InlineKeys, Issuer
+from jwtguard.core.issuer import InlineKeys, Issuer, KeyFile
 from jwtguard.core.key_import import Published, import_key_set, read_pem
 from jwtguard.core.keys import HeldKeys, KeySet
-from jwtguard.core.needs import Answer, Need
+from jwtguard.core.needs import NeedKeys
 from jwtguard.core.policy import Config
 from jwtguard.drive import Pending
 from jwtguard.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from jwtguard.jwks.cache import IssuerKeys
+    from jwtguard.jwks.file import FileKeys
 
 Emit = Callable[[events.Event], None]
 _NEVER = float("inf")
@@ -30,7 +31,7 @@ class KeyRing:
     """The keys of all issuers of one policy table, and the answers to ``NeedKeys``."""
 
     def __init__(self, config: Config, clock: Clock, emit: Emit, previous: KeyRing | None = None) -> None:
-        """Import inline keys, and set up what will be fetched.
+        """Import inline keys, read key files, and set up what will be fetched.
 
         Args:
             config: Issuers, limits and mode.
@@ -39,11 +40,12 @@ class KeyRing:
             previous: The ring this one replaces; issuers that did not change keep their keys.
 
         Raises:
-            ConfigurationError: A key URL may not be used, or an inline PEM is not a public key.
+            ConfigurationError: A key URL or a key file may not be used, or an inline PEM is not a public key.
         """
         self._config = config
         self._clock = clock
         self._fetched: dict[str, IssuerKeys] = {}
+        self._files: dict[str, FileKeys] = {}
         self.held: dict[str, HeldKeys] = {}
         for issuer in config.issuers:
             if isinstance(issuer.keys, InlineKeys):
@@ -51,12 +53,18 @@ class KeyRing:
                 report_keys(issuer.name, key_set, emit)
                 self.held[issuer.name] = HeldKeys(key_set, _NEVER, _NEVER)
                 continue
-            kept = previous.unchanged(issuer, config) if previous else None
-            self._fetched[issuer.name] = keys = kept or _fetched_keys(issuer, config, clock, emit)
+            former = previous if previous and previous.unchanged(issuer, config) else None
+            if isinstance(issuer.keys, KeyFile):
+                file = former.file(issuer) if former else _file_keys(issuer, issuer.keys, config, emit)
+                self._files[issuer.name] = file
+                self.held[issuer.name] = file.held
+                continue
+            keys = former.fetched(issuer) if former else _fetched_keys(issuer, config, clock, emit)
+            self._fetched[issuer.name] = keys
             self.held[issuer.name] = keys.held
 
-    def unchanged(self, issuer: Issuer, config: Config) -> IssuerKeys | None:
-        """Return an issuer's keys if nothing that shapes them differs in another configuration.
+    def unchanged(self, issuer: Issuer, config: Config) -> bool:
+        """Tell whether nothing that shapes an issuer's keys differs in another configuration.
 
         What only shapes decisions, such as an audience, may differ: a reload during an outage of the issuer
         must not throw good keys away.
@@ -66,19 +74,28 @@ class KeyRing:
             for old in self._config.issuers
             if old.name == issuer.name
         ]
-        same = any(shapes) and (config.limits, config.mode) == (self._config.limits, self._config.mode)
-        return self._fetched.get(issuer.name) if same else None
+        return any(shapes) and (config.limits, config.mode) == (self._config.limits, self._config.mode)
 
-    def local(self, need: Need) -> Answer | Pending:
+    def fetched(self, issuer: Issuer) -> IssuerKeys:
+        """Return the keys of an issuer whose keys are fetched."""
+        return self._fetched[issuer.name]
+
+    def file(self, issuer: Issuer) -> FileKeys:
+        """Return the keys of an issuer whose keys are kept in a file, after a look at it."""
+        keys = self._files[issuer.name]
+        keys.refresh_if_due()
+        return keys
+
+    def local(self, need: NeedKeys) -> KeySet | Pending | None:
         """Answer from memory, or say that the issuer should be asked."""
         keys = self._fetched.get(need.issuer.name)
         return self.held[need.issuer.name].key_set if keys is None else keys.local(need.kid)
 
-    async def ask(self, need: Need) -> Answer:
+    async def ask(self, need: NeedKeys) -> KeySet | None:
         """Ask the issuer, for at most about a second."""
         return await self._fetched[need.issuer.name].ask(need.kid)
 
-    def known(self, need: Need) -> Answer:
+    def known(self, need: NeedKeys) -> KeySet | None:
         """Answer from memory alone."""
         keys = self._fetched.get(need.issuer.name)
         return self.held[need.issuer.name].key_set if keys is None else keys.known()
@@ -99,9 +116,11 @@ class KeyRing:
         return sorted(missing)
 
     def refresh_due(self) -> None:
-        """Start the refresh of every issuer that is due; nobody waits for it."""
+        """Start the refresh of every issuer that is due, which nobody waits for, and look at every key file."""
         for keys in self._fetched.values():
             keys.refresh_if_due()
+        for file in self._files.values():
+            file.refresh_if_due()
 
 
 def _inline_jwks(issuer: Issuer, keys: InlineKeys) -> list[object]:
@@ -119,6 +138,12 @@ def _fetched_keys(issuer: Issuer, config: Config, clock: Clock, emit: Emit) -> I
     from jwtguard.jwks.source import KeySetSource  # noqa: PLC0415
 
     return IssuerKeys(issuer, KeySetSource(issuer, config.limits, config.mode), config.limits, clock, emit)
+
+
+def _file_keys(issuer: Issuer, file: KeyFile, config: Config, emit: Emit) -> FileKeys:
+    from jwtguard.jwks.file import FileKeys  # noqa: PLC0415 - see the top of this module
+
+    return FileKeys(issuer, str(file.path), config.limits, emit)
 
 
 def report_keys(issuer: str, key_set: KeySet, emit: Emit) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import ssl
 from urllib.parse import urlsplit
 
-from jwtguard.core.issuer import Discovery, InlineKeys, Issuer
+from jwtguard.core.issuer import Discovery, InlineKeys, Issuer, KeyFile
 from jwtguard.core.limits import Limits
 from jwtguard.core.policy import Mode
 from jwtguard.core.strict_json import JsonObject, json_reader
@@ -43,8 +43,8 @@ class KeySetSource:
         self._tls: ssl.SSLContext | None = None
         self._jwks_uri: str | None = None
         self._literal = not isinstance(issuer.keys, Discovery)
-        if isinstance(issuer.keys, InlineKeys):
-            message = "inline keys need no source"
+        if isinstance(issuer.keys, InlineKeys | KeyFile):
+            message = "inline keys and files need no source"
             raise TypeError(message)
         url = issuer.issuer if isinstance(issuer.keys, Discovery) else issuer.keys.url
         try:

@@ -12,12 +12,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
+from jwtguard.core.endpoint import Access
 from jwtguard.core.paths import Pattern
-from jwtguard.core.policy import Access, EndpointPolicy, Mode
+from jwtguard.core.policy import EndpointPolicy, Mode
 from jwtguard.core.table import PolicyTable
 from jwtguard.errors import ConfigurationError
 from jwtguard.lint.app_routes import order_of
-from jwtguard.lint.route_order import WEBSOCKET, Kind, Order, Stop
+from jwtguard.lint.cors import stop_on_open_cors
+from jwtguard.lint.route_order import WEBSOCKET, Kind, Routes, Stop
 from jwtguard.lint.specimens import Tree, tree_of
 
 _UNNAMED = "PROPFIND"  # stands for the methods that no policy names
@@ -72,41 +74,54 @@ class CensusRow:
 
 
 def census(app: object, table: PolicyTable) -> list[CensusRow]:
-    """List the routes of a Starlette or FastAPI application with the policies that cover them.
+    """List the routes of an application with the policies that cover them.
 
     Args:
-        app: The application, or middleware around it. One without routes has an empty census.
+        app: What ``order_of`` takes. An application without routes has an empty census.
         table: The policy.
     """
     order = order_of(app)
     return list(_Census(order, table).rows()) if order is not None else []
 
 
+class UncoveredRoutesError(ConfigurationError):
+    """An application has routes that no policy covers."""
+
+
 def stop_on_gaps(app: object, table: PolicyTable) -> None:
-    """Refuse to start in production with a route that no policy covers.
+    """Refuse to start in production with a route that no policy covers, or a CORS layer that gives cookies away.
 
     Args:
-        app: What the server started; nothing is said of an application without routes.
+        app: What ``order_of`` takes; nothing is said of an application without routes.
         table: The policy.
 
     Raises:
-        ConfigurationError: Names the routes.
+        UncoveredRoutesError: Names the routes.
+        OpenCorsError: Names the layer.
     """
-    if table.config.mode is not Mode.PRODUCTION or getattr(app, "routes", None) is None:
+    if table.config.mode is not Mode.PRODUCTION or app is None:
         return
+    stop_on_open_cors(app, table)
     gaps = [row for row in census(app, table) if row.verdict is Verdict.UNPROTECTED]
     if not gaps:
         return
     named = ", ".join(f"{row.method} {row.path}" for row in gaps[:_SHOWN])
     more = f" and {len(gaps) - _SHOWN} more" if len(gaps) > _SHOWN else ""
     message = f"no policy covers {named}{more}; write one for each, public = true if that is meant"
-    own = {getattr(app, name, None) for name in _DOCUMENTATION}
-    if documentation := [row.path for row in gaps if row.path in own]:
-        message += (
-            f". FastAPI adds {', '.join(documentation)} by itself: make them public, or switch them off with "
+    message += _added_by_itself(app, [row.path for row in gaps])
+    raise UncoveredRoutesError(message, key="endpoints", rule="R-POL-01")
+
+
+def _added_by_itself(app: object, paths: list[str]) -> str:
+    """Name the routes that the author of the application never wrote."""
+    documentation = {getattr(app, name, None) for name in _DOCUMENTATION}
+    if own := [path for path in paths if path in documentation]:
+        return (
+            f". FastAPI adds {', '.join(own)} by itself: make them public, or switch them off with "
             "FastAPI(openapi_url=None)"
         )
-    raise ConfigurationError(message, key="endpoints", rule="R-POL-01")
+    static = f"{getattr(app, 'static_url_path', None)}/<path:filename>"
+    return f". Flask adds {static} by itself: make it public, or Flask(static_folder=None)" if static in paths else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +136,7 @@ class _Meeting:
 class _Census:
     """The two orders side by side."""
 
-    def __init__(self, order: Order, table: PolicyTable) -> None:
+    def __init__(self, order: Routes, table: PolicyTable) -> None:
         self._order = order
         self._find = table.routes.find
         patterns = [(policy, Pattern(text)) for policy in table.endpoints for text in policy.patterns]
@@ -130,17 +145,19 @@ class _Census:
             self._patterns.setdefault(id(policy), []).append(pattern)
         self._tree: Tree = tree_of(pattern for _, pattern in patterns)
         lengths = [len(pattern.segments) for _, pattern in patterns]
-        self._deepest = max([*lengths, *(len(stop.template.parts) for stop in order.stops)], default=0)
+        templates = [(stop, template) for stop in order.stops for template in stop.templates]
+        self._deepest = max([*lengths, *(len(template.parts) for _, template in templates)], default=0)
         self._methods = sorted({pattern.method for _, pattern in patterns if pattern.method} - {WEBSOCKET})
+        self._places = {id(stop): place for place, stop in enumerate(order.stops)}
         self._by_shape: dict[object, list[Stop]] = {}
-        for stop in order.stops:
+        for stop, template in templates:
             if stop.kind is not Kind.DEAD_END:
-                self._by_shape.setdefault(stop.template.shape, []).append(stop)
+                self._by_shape.setdefault(template.shape, []).append(stop)
 
     def rows(self) -> Iterator[CensusRow]:
         """Judge every stop that has a handler."""
         for stop in self._order.stops:
-            paths = stop.template.specimens(self._tree, self._deepest) if stop.answers else []
+            paths = stop.specimens(self._tree, self._deepest) if stop.answers else []
             for method in stop.answers:
                 yield self._row(stop, method, paths)
 
@@ -149,14 +166,17 @@ class _Census:
         host = stop.hosts[-1].specimen if stop.hosts else ""
         requests = [(name, path) for name in methods for path in paths]
         takers = {request: self._order.first(*request, host) for request in requests}
-        met = [_Meeting(*request, self._find(*request)) for request in requests if takers[request] is stop]
+        met = [_Meeting(*request, self._find(*request)) for request in requests if self._gets(stop, takers[request])]
+        own = [meeting for meeting in met if takers[meeting.method, meeting.path] is stop]
         policies = {id(meeting.policy): meeting.policy for meeting in met if meeting.policy is not None}
         if not met:
             verdict, note = Verdict.SHADOWED, _ends_elsewhere(takers)
-        elif strays := [*self._strays(stop, met), *self._head_strays(stop, paths, host, policies.values())]:
+        elif strays := [*self._strays(stop, own), *self._head_strays(stop, paths, host, policies.values())]:
             verdict, note = Verdict.SHADOWED, strays[0]
         else:
             verdict, note = _coverage(met)
+        if stop.doubt and verdict is not Verdict.COVERED:
+            note = f"{note}; {stop.doubt}"
         return CensusRow(
             kind=stop.kind,
             method=method,
@@ -168,6 +188,12 @@ class _Census:
             note=note,
         )
 
+    def _gets(self, stop: Stop, taker: Stop | None) -> bool:
+        """Whether a request may reach a stop; one that takes nobody knows what may take it from a later one."""
+        if taker is stop or taker is None:
+            return taker is stop
+        return stop.kind is Kind.UNKNOWN and self._places[id(taker)] > self._places[id(stop)]
+
     def _methods_of(self, stop: Stop) -> list[str]:
         handshake = [WEBSOCKET] if stop.websocket else []
         return [*(name for name in (*self._methods, _UNNAMED) if stop.takes(name)), *handshake]
@@ -177,7 +203,7 @@ class _Census:
         for meeting in met:
             patterns = self._patterns.get(id(meeting.policy), [])
             named = [pattern for pattern in patterns if pattern.method in (None, meeting.method)]
-            if any(stop.template.is_within(pattern) for pattern in named):
+            if stop.is_within(named):
                 continue
             for pattern in named:
                 owner = self._owner(pattern, stop, meeting)
@@ -191,7 +217,7 @@ class _Census:
         """Return the other route that a pattern spells out, if this request could be its."""
         for other in self._by_shape.get((pattern.segments, pattern.rest), ()):
             fits = pattern.method is None or other.takes(pattern.method)
-            if fits and other is not stop and other.hosts == stop.hosts and other.template.matches(meeting.path):
+            if fits and other is not stop and other.hosts == stop.hosts and other.matches(meeting.path):
                 return other
         return None
 

@@ -6,10 +6,12 @@ from collections.abc import Callable, Iterator, Mapping
 from itertools import combinations
 
 from jwtguard.core.classes import NO_AUDIENCE, READY_MADE, Expires, NoExpiry, TokenClass, separations
-from jwtguard.core.issuer import InlineKeys
+from jwtguard.core.endpoint import Access, CarrierKind
+from jwtguard.core.issuer import InlineKeys, KeyFile
 from jwtguard.core.keys import HeldKeys, SkipReason
 from jwtguard.core.limits import Limits
-from jwtguard.core.policy import Access, Mode
+from jwtguard.core.paths import Pattern
+from jwtguard.core.policy import Mode
 from jwtguard.core.table import PolicyTable
 from jwtguard.errors import ConfigurationError
 from jwtguard.lint.findings import Finding, Severity
@@ -17,6 +19,7 @@ from jwtguard.lint.findings import Finding, Severity
 Held = Mapping[str, HeldKeys]
 Rule = Callable[[PolicyTable, Held], Iterator[Finding]]
 _HOUR_S = 3600.0
+_PREFIXES = ("__Host-", "__Secure-", "__Http-")
 
 
 def lint(table: PolicyTable, held: Held) -> list[Finding]:
@@ -30,7 +33,7 @@ def lint(table: PolicyTable, held: Held) -> list[Finding]:
     unused = dict(overrides)
     findings: list[Finding] = []
     for rule in RULES:
-        for finding in rule(table, held):
+        for finding in dict.fromkeys(rule(table, held)):  # the tenants of an issuer are found fault with once
             override = overrides.get((finding.rule, finding.at))
             unused.pop((finding.rule, finding.at), None)
             if override is None:
@@ -59,7 +62,7 @@ def _used_classes(table: PolicyTable) -> Iterator[tuple[str, TokenClass]]:
     for issuer in table.config.issuers:
         for name, row in table.classes[issuer.name].items():
             if any(name in endpoint.accept for endpoint in table.config.endpoints):
-                yield issuer.name, row
+                yield issuer.family or issuer.name, row
 
 
 def explicit_absences(table: PolicyTable, _: Held) -> Iterator[Finding]:
@@ -101,7 +104,7 @@ def single_separations(table: PolicyTable, _: Held) -> Iterator[Finding]:
             ways = separations(one, other)
             if len(ways) == 1:
                 message = f"{one.name} and {other.name} are kept apart by {ways[0]} alone"
-                yield Finding("R-CLS-05", Severity.NOTE, f"issuers.{issuer.name}.issues", message)
+                yield Finding("R-CLS-05", Severity.NOTE, f"issuers.{issuer.family or issuer.name}.issues", message)
 
 
 def legacy_tokens(table: PolicyTable, _: Held) -> Iterator[Finding]:
@@ -109,36 +112,41 @@ def legacy_tokens(table: PolicyTable, _: Held) -> Iterator[Finding]:
     for issuer in table.config.issuers:
         if issuer.legacy is not None:
             message = f"untyped access tokens are accepted since {issuer.legacy.since}; ask the issuer for typ at+jwt"
-            yield Finding("R-CLS-09", Severity.WARNING, f"issuers.{issuer.name}.access_legacy", message)
+            yield Finding(
+                "R-CLS-09", Severity.WARNING, f"issuers.{issuer.family or issuer.name}.access_legacy", message
+            )
 
 
 def usable_keys(table: PolicyTable, held: Held) -> Iterator[Finding]:
-    """Inline keys that cannot be used are a mistake that start-up can still see."""
+    """Keys at hand that cannot be used, inline or in a file, are a mistake that start-up can still see."""
     for issuer in table.config.issuers:
-        if not isinstance(issuer.keys, InlineKeys):
+        if not isinstance(issuer.keys, InlineKeys | KeyFile):
             continue
-        key_set, at = held[issuer.name].key_set, f"issuers.{issuer.name}.keys"
+        what = "an inline key" if isinstance(issuer.keys, InlineKeys) else "a key of the file"
+        key_set, at = held[issuer.name].key_set, f"issuers.{issuer.family or issuer.name}.keys"
         if not key_set.live:
             reasons = ", ".join(sorted({skipped.reason for skipped in key_set.skipped})) or "none given"
             yield Finding("R-ALG-07", Severity.ERROR, at, f"no inline key can be used: {reasons}")
         for skipped in key_set.skipped:
             rule = "R-ALG-07" if skipped.reason is SkipReason.WEAK else "R-JWK-13"
-            yield Finding(rule, Severity.WARNING, at, f"an inline key is not used: {skipped.reason}")
+            yield Finding(rule, Severity.WARNING, at, f"{what} is not used: {skipped.reason}")
         if key_set.exposed:
-            yield Finding(
-                "R-JWK-13", Severity.WARNING, at, "an inline key holds private members; keep them out of the policy"
-            )
+            message = f"{what} holds private members; verifying needs the public ones alone"
+            yield Finding("R-JWK-13", Severity.WARNING, at, message)
 
 
 def algorithm_choice(table: PolicyTable, _: Held) -> Iterator[Finding]:
     """Names that mean more than one thing, and secrets that more than one service could hold."""
     for issuer in table.config.issuers:
-        at = f"issuers.{issuer.name}.algorithms"
+        at = f"issuers.{issuer.family or issuer.name}.algorithms"
         if "EdDSA" in issuer.algorithms:
             yield Finding("R-ALG-11", Severity.NOTE, at, "EdDSA is taken to mean Ed25519; write Ed25519 (RFC 9864)")
         if issuer.shared_secret:
             message = "HMAC: every service that verifies can also mint; prefer ES256 or Ed25519"
             yield Finding("R-ALG-09", Severity.WARNING, at, message)
+            if isinstance(issuer.keys, InlineKeys):
+                message = "a secret stands in the policy; keep it in a file of its own: jwks_file"
+                yield Finding("R-ISS-03", Severity.WARNING, f"issuers.{issuer.family or issuer.name}.jwks", message)
 
 
 def raised_limits(table: PolicyTable, _: Held) -> Iterator[Finding]:
@@ -161,6 +169,34 @@ def open_doors(table: PolicyTable, _: Held) -> Iterator[Finding]:
         yield Finding("R-EXT-09", Severity.WARNING, "mode", message)
 
 
+def cookie_names(table: PolicyTable, _: Held) -> Iterator[Finding]:
+    """A cookie that a sibling domain or plain http could set is somebody else's word (R-STO-01)."""
+    for endpoint in table.endpoints:
+        for carrier in endpoint.carriers:
+            if carrier.kind is not CarrierKind.HEADER and not carrier.name.startswith(_PREFIXES):
+                message = f"the cookie {carrier.name!r} can be set by other hosts of the domain; call it __Host-…"
+                yield Finding("R-STO-01", Severity.WARNING, f"endpoints.{endpoint.name}.carriers", message)
+
+
+def cookie_policies(table: PolicyTable, _: Held) -> Iterator[Finding]:
+    """An endpoint that takes cookies says where its pages are, and where an expired token leads to."""
+    for endpoint in table.endpoints:
+        if not endpoint.cookies:
+            continue
+        at = f"endpoints.{endpoint.name}"
+        methods = {Pattern(text).method for text in endpoint.patterns}
+        if "WEBSOCKET" in methods and not endpoint.origins:
+            only = all(carrier.kind is not CarrierKind.HEADER for carrier in endpoint.carriers)
+            message = "a handshake with a cookie needs an allowed origin, and none is: every one of them is refused"
+            yield Finding("R-EXT-12", Severity.ERROR if only else Severity.WARNING, f"{at}.origins", message)
+        elif not methods <= {"GET", "OPTIONS"} and not endpoint.origins:
+            message = "without origins, browsers that send no Sec-Fetch-Site (before 2023) are refused"
+            yield Finding("R-STO-03", Severity.NOTE, f"{at}.origins", message)
+        if not endpoint.login_page:
+            message = "names no login_page, so nothing tells a browser where an expired token can be renewed"
+            yield Finding("R-LIF-03", Severity.WARNING, f"{at}.login_page", message)
+
+
 RULES: tuple[Rule, ...] = (
     explicit_absences,
     replaced_classes,
@@ -171,4 +207,6 @@ RULES: tuple[Rule, ...] = (
     algorithm_choice,
     raised_limits,
     open_doors,
+    cookie_names,
+    cookie_policies,
 )

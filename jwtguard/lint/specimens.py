@@ -10,11 +10,12 @@ Doubled slashes are left out: where they would matter, the request is refused (`
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
-from itertools import chain
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain, islice, product
 from typing import TypeAlias
 
 from jwtguard.core.paths import Pattern
+from jwtguard.lint.expressions import every_value, examples, spans
 
 Tree: TypeAlias = "dict[str | None, Tree]"
 """Policy patterns by segment; the key ``None`` is a parameter."""
@@ -23,9 +24,9 @@ Tree: TypeAlias = "dict[str | None, Tree]"
 # others; there are two rows, since an earlier route such as /7{rest} may take one of them and not the other.
 _ANY = (
     ("some~thing", "something", "70017.5", "70017", "2b2c3d4e-aaaa-4bbb-8ccc-0123456789ab", "2031-05-06", "true", "x"),
-    ("any~other", "other", "31.25", "31", "f00dcafe-bbbb-4ccc-9ddd-0123456789ef", "1999-12-24", "false", "y"),
+    ("any~other", "other", "30.25", "30", "f00dcafe-bbbb-4ccc-9ddd-0123456789ef", "1999-12-24", "false", "y"),
 )
-_SPANNING = ("some~thing/some~thing", "something/something", "7/7")
+_MOST_VALUES = 256
 _SEGMENT = "[^/]+"
 
 
@@ -35,7 +36,7 @@ class Part:
     Attributes:
         literal: The segment's text, or ``None``.
         regex: What a value of the whole segment looks like; empty if it spans.
-        values: Segments that no policy spells out.
+        values: Segments that no policy spells out, in two rows.
         before: What stands before a spanning parameter in the same segment.
         after: What stands behind it.
     """
@@ -44,30 +45,35 @@ class Part:
 
     def __init__(self, pieces: list[tuple[str, str]]) -> None:
         """Read a segment's pieces, as ``Template`` takes them."""
-        spanning = [index for index, (_, regex) in enumerate(pieces) if regex and _spans(regex)]
-        texts = [tuple(_value(text, regex, row) for text, regex in pieces) for row in _ANY]
+        spanning = [index for index, (_, regex) in enumerate(pieces) if regex and spans(regex)]
+        texts = [[_values(text, regex, row) for text, regex in pieces] for row in _ANY]
+        first = [values[0] for values in texts[0]]
         self.spans = bool(spanning)
-        self.literal = "".join(texts[0]) if not any(regex for _, regex in pieces) else None
-        self.values = tuple("".join(row) for row in texts)
-        self.before = "".join(texts[0][: spanning[0]]) if spanning else ""
-        self.after = "".join(texts[0][spanning[-1] + 1 :]) if spanning else ""
+        self.literal = "".join(first) if not any(regex for _, regex in pieces) else None
+        self.values = tuple(tuple(islice(map("".join, product(*row)), _MOST_VALUES)) for row in texts)
+        self.before = "".join(first[: spanning[0]]) if spanning else ""
+        self.after = "".join(first[spanning[-1] + 1 :]) if spanning else ""
         self.regex = re.compile("".join(f"(?:{_known(regex)})" if regex else re.escape(text) for text, regex in pieces))
 
 
 class Template:
     """A route's path as the framework writes it, such as ``/items/{id:int}`` or ``/files/{path:path}``."""
 
-    __slots__ = ("_is_exact", "_regex", "parts", "text")
+    __slots__ = ("_asks", "_is_exact", "_regex", "parts", "text")
 
-    def __init__(self, text: str, pieces: Iterable[tuple[str, str]]) -> None:
+    def __init__(
+        self, text: str, pieces: Iterable[tuple[str, str]], *, asks: Callable[[str], bool] | None = None
+    ) -> None:
         """Read a path.
 
         Args:
             text: As written.
             pieces: Its literal texts, each with an empty string, and its parameters, each as its name with
                 the regular expression of its convertor.
+            asks: What else must say yes to a path: the framework itself, where it can be asked.
         """
         self.text = text
+        self._asks = asks
         rows: list[list[tuple[str, str]]] = [[]]
         self._is_exact = True
         exact = ""
@@ -93,7 +99,7 @@ class Template:
 
     def matches(self, path: str) -> bool:
         """Whether the framework's own expression matches."""
-        return self._regex.fullmatch(path) is not None
+        return self._regex.fullmatch(path) is not None and (self._asks is None or self._asks(path))
 
     def is_within(self, pattern: Pattern) -> bool:
         """Whether a policy's pattern covers every path of this template."""
@@ -131,17 +137,21 @@ def tree_of(patterns: Iterable[Pattern]) -> Tree:
     return tree
 
 
-def _spans(regex: str) -> bool:
-    return any(re.fullmatch(regex, text) for text in _SPANNING)
-
-
 def _known(regex: str) -> str:
     """An expression that some value of ours fits: any segment, where a convertor of the application's fits none."""
-    return regex if not regex or _spans(regex) or any(re.fullmatch(regex, value) for value in _ANY[0]) else _SEGMENT
+    return regex if not regex or spans(regex) or _fitting(regex, _ANY[0]) else _SEGMENT
 
 
-def _value(text: str, regex: str, row: tuple[str, ...]) -> str:
-    return next((value for value in row if re.fullmatch(_known(regex), value)), row[0]) if regex else text
+def _fitting(regex: str, row: tuple[str, ...]) -> tuple[str, ...]:
+    """Values that stand for all others of an expression; every one, if it only lists some."""
+    if listed := every_value(regex):
+        return listed
+    ours = next((value for value in row if re.fullmatch(regex, value)), None)
+    return (ours,) if ours is not None else examples(regex)
+
+
+def _values(text: str, regex: str, row: tuple[str, ...]) -> tuple[str, ...]:
+    return (_fitting(regex, row) or row[:1]) if regex else (text,)
 
 
 def _walk(parts: tuple[Part, ...], nodes: list[Tree], path: str, room: int, row: int) -> Iterator[str]:
@@ -162,7 +172,7 @@ def _walk(parts: tuple[Part, ...], nodes: list[Tree], path: str, room: int, row:
         yield from _span(parts, nodes, path, room, (part.before, row))
         return
     empty = ("",) if part.regex.fullmatch("") else ()
-    texts = (part.literal,) if part.literal is not None else (*_spelt(nodes, part.regex), part.values[row], *empty)
+    texts = (part.literal,) if part.literal is not None else (*_spelt(nodes, part.regex), *part.values[row], *empty)
     for text in texts:
         yield from _walk(parts[1:], _follow(nodes, text), f"{path}/{text}", room - 1, row)
 

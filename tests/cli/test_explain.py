@@ -243,7 +243,6 @@ def test_a_path_like_no_other_gets_no_hint() -> None:
         ("GET /reports", [], "Give the token with --token."),
         ("GET /reports", [(b"authorization", b"Basic dXNlcjpwYXNz")], "not with the scheme"),
         ("GET /reports", [(b"authorization", token())], "not with the scheme"),
-        ("POST /cookie", [(b"cookie", b"session=" + token())], "Cookies count on GET and HEAD only."),
     ],
 )
 def test_a_request_without_a_token(request_line: str, headers: list[tuple[bytes, bytes]], hint: str) -> None:
@@ -274,7 +273,16 @@ def test_the_token_goes_where_the_endpoint_expects_it() -> None:
     explanation = explained("GET /cookie", token())
     assert explanation.reason is None
     assert explanation.steps[1].expected == "one token in cookie session"
-    assert explained("POST /cookie", token()).reason is Reason.MISSING_TOKEN
+
+
+def test_a_cookie_from_a_foreign_page() -> None:
+    """R-STO-03: a request with a cookie that no page of ours sent is refused at csrf, with what would be needed."""
+    explanation = explained("POST /cookie", token())
+    assert (stage(explanation), explanation.reason, explanation.status) == ("csrf", Reason.CSRF, 403)
+    assert "Sec-Fetch-Site: same-origin" in explanation.hints[0]
+    own = explained("POST /cookie", token(), headers=[(b"sec-fetch-site", b"same-origin")])
+    assert own.reason is None
+    assert [step.seen for step in own.steps if step.stage == "csrf"] == ["it is"]
 
 
 def test_rules_and_ages_are_demands_of_the_endpoint() -> None:

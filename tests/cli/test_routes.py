@@ -11,6 +11,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from jwtguard.cli import application
+from tests.kit import django_site
 
 POLICY = """
 [issuers.login]
@@ -31,6 +32,8 @@ scopes = ["reports:read"]
 """
 APPLICATION = """
 from types import SimpleNamespace
+from django.urls import path as url
+from flask import Flask
 from starlette.applications import Starlette
 from starlette.routing import Route
 
@@ -40,11 +43,15 @@ def latest(request): ...
 
 covered = Starlette(routes=[Route("/health", health), Route("/reports/{id}", report)])
 gap = Starlette(routes=[Route("/health", health), Route("/open[bold]", report)])
+flask = Flask("flask", static_folder=None)
+flask.add_url_rule("/reports/<int:number>", view_func=report)
+urls = [url("health", health), url("reports/<int:number>", report)]
 shadowed = Starlette(routes=[Route("/reports/{id}", report), Route("/reports/latest", latest)])
 partly = Starlette(routes=[Route("/reports/{rest:path}", report)])
 inside = SimpleNamespace(app=covered, number=7)
 """
 Run = Callable[..., Result]
+assert django_site.settings.configured  # Django needs settings before anything else, and they are the process's
 
 
 @pytest.fixture
@@ -61,7 +68,7 @@ def routes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
         return CliRunner().invoke(application(), ["routes", "jwtguard.toml", "--app", app, *options])
 
     yield run
-    for name in ("census_subject", "census_broken"):
+    for name in ("census_subject", "census_broken", "census_urls"):
         sys.modules.pop(name, None)
 
 
@@ -90,6 +97,50 @@ def test_what_is_found_and_the_exit_code(routes: Run, app: str, code: int, told:
     assert told in result.stdout
 
 
+DECORATED = """
+from starlette.applications import Starlette
+from starlette.routing import Route
+from jwtguard import Config, Guard, InlineKeys, Issuer, Mode, access
+
+issuer = Issuer(
+    name="login", issuer="https://login.example.com/", audience=("https://api.example.com",), algorithms=("ES256",),
+    keys=InlineKeys([]),
+)
+guard = Guard(Config(issuers=[issuer], endpoints=[], mode=Mode.DEVELOPMENT))
+
+@guard.protect(access(scopes={"reports:read"}))
+async def report(request): ...
+
+async def forgotten(request): ...
+
+covered = Starlette(routes=[Route("/reports/{id}", report)])
+guard_of_gap = Guard(Config(issuers=[issuer], endpoints=[], mode=Mode.DEVELOPMENT))
+
+@guard_of_gap.public
+async def page(request): ...
+
+gap = Starlette(routes=[Route("/x", page), Route("/forgotten", forgotten)])
+plain = Starlette(routes=[Route("/forgotten", forgotten)])
+"""
+
+
+@pytest.mark.parametrize(
+    ("app", "code", "told"),
+    [
+        ("covered", 0, "access; scope reports:read"),
+        ("gap", 1, "unprotected: GET /forgotten"),
+        ("plain", 2, "declares no policy by decorators; give the policy file"),
+    ],
+)
+def test_policies_beside_functions(routes: Run, tmp_path: Path, app: str, code: int, told: str) -> None:
+    """R-POL-01, R-POL-06: an application that declares its policies needs no file, and its gaps fail as well."""
+    (tmp_path / "census_decorated.py").write_text(DECORATED)
+    result = CliRunner().invoke(application(), ["routes", "--app", f"census_decorated:{app}"])
+    sys.modules.pop("census_decorated", None)
+    assert result.exit_code == code, result.output
+    assert told in " ".join(result.output.split())
+
+
 def test_machines_get_json(routes: Run) -> None:
     """R-POL-01: the same rows as JSON, under the same exit code."""
     result = routes("census_subject:gap", "--json")
@@ -108,6 +159,25 @@ def test_machines_get_json(routes: Run) -> None:
     }
     assert document["routes"][1]["verdict"] == "unprotected"
     assert json.loads(routes("census_subject:covered", "--json").stdout)["ok"] is True
+
+
+def test_applications_of_other_frameworks(routes: Run) -> None:
+    """R-POL-01: Flask and Django are listed as Starlette is; each row in the framework's own spelling."""
+    flask, django = routes("census_subject:flask"), routes("census_subject:urls", "--json")
+    assert flask.exit_code == 0, flask.output
+    assert "GET /reports/<int:number> report covered" in " ".join(flask.stdout.split())
+    rows = {row["path"]: (row["method"], row["verdict"]) for row in json.loads(django.stdout)["routes"]}
+    assert rows == {"/health": ("*", "partly covered"), "/reports/<int:number>": ("*", "partly covered")}
+
+
+def test_a_urlconf_is_named_as_a_module(routes: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """R-POL-01: where Django's settings are named, so can be the URLconf; a module without URL patterns is none."""
+    Path("census_urls.py").write_text("from census_subject import urls as urlpatterns\n")
+    assert "--app must be MODULE:APP" in routes("census_urls").stderr
+    monkeypatch.setenv("DJANGO_SETTINGS_MODULE", "tests.kit.django_site")  # settings are in force, so nobody reads it
+    assert routes("census_urls").exit_code == 0
+    assert "--app must be MODULE:APP" in routes("census_subject").stderr
+    assert "there is no module 'census_missing'" in routes("census_missing").stderr
 
 
 def test_an_attribute_of_an_attribute(routes: Run) -> None:

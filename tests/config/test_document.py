@@ -158,8 +158,9 @@ def test_an_empty_file_is_a_policy_that_covers_nothing() -> None:
         (
             "[policies.staff]\nmatch = '/a'",
             (
-                "jwtguard.toml: policies.staff: unknown key 'match'; known are 'accept', 'algorithms', 'any_scopes', "
-                "'audience', 'carriers', 'claims', 'issuers', 'max_age', 'optional', 'public', 'scopes' [R-POL-06]"
+                "jwtguard.toml: policies.staff: unknown key 'match'; known are 'accept', 'actors', 'algorithms', "
+                "'any_scopes', 'audience', 'carriers', 'claims', 'csrf', 'issuers', 'kinds', 'login', 'login_page', "
+                "'max_age', 'navigable', 'optional', 'origins', 'public', 'roles', 'scopes', 'tenant', 'use' [R-POL-06]"
             ),
         ),
         (

@@ -6,7 +6,7 @@ import pytest
 
 from jwtguard import BEARER, Access, Carrier, Endpoint, cookie
 from jwtguard.config import parse
-from jwtguard.core.policy import CarrierKind
+from jwtguard.core.endpoint import CarrierKind
 from jwtguard.core.strict_json import JsonValue
 from tests.config.policy_text import FILE, LOGIN, REPORTS, build, refused
 
@@ -153,7 +153,7 @@ def test_an_empty_list_is_refused(key: str) -> None:
         ("carriers = ['baerer']", "carriers: unknown carrier 'baerer'; did you mean 'bearer'? [R-POL-06]"),
         (
             "carriers = [{ cookie = 'a', header = 'b' }]",
-            "carriers: write exactly one of 'cookie', 'header'; found 'cookie' and 'header' [R-POL-06]",
+            "carriers: write exactly one of 'cookie', 'header', 'session'; found 'cookie' and 'header' [R-POL-06]",
         ),
         ("carriers = [{ cookie = 'a', scheme = 'b' }]", "carriers: a cookie has no scheme [R-POL-06]"),
         ("carriers = [{ header = 'X-Token' }]", "carriers: write header and scheme in lower case [R-EXT-01]"),
@@ -269,7 +269,10 @@ def test_claims_of_a_policy_are_kept_beside_those_of_the_endpoint() -> None:
     [
         ("scopes = []", "scopes: the list is empty; name at least one, or leave the key out [R-POL-06]"),
         ("accept = 'acess'", "accept: unknown token class 'acess'; did you mean 'access'? [R-CLS-01]"),
-        ("use = 'other'", ": unknown key 'use'; "),
+        (
+            "use = 'other'",
+            ".use: unknown policy 'other'; known are 'bff', 'browser_cookie', 'native', 'service', 'spa'",
+        ),
     ],
 )
 def test_a_policy_is_checked_even_if_unused(line: str, message: str) -> None:

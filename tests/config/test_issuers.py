@@ -184,10 +184,13 @@ def test_hmac_is_stated() -> None:
 @pytest.mark.parametrize(
     ("keys", "message"),
     [
-        ("", "issuers.login: write exactly one of 'keys', 'jwks_uri', 'jwks', 'pem'; found none"),
+        ("", "issuers.login: write exactly one of 'keys', 'jwks_uri', 'jwks_file', 'jwks', 'pem'; found none"),
         (
             'keys = "discovery"\njwks_uri = "https://login.example.com/jwks"',
-            "issuers.login: write exactly one of 'keys', 'jwks_uri', 'jwks', 'pem'; found 'keys' and 'jwks_uri'",
+            (
+                "issuers.login: write exactly one of 'keys', 'jwks_uri', 'jwks_file', 'jwks', 'pem'; "
+                "found 'keys' and 'jwks_uri'"
+            ),
         ),
         ('keys = "discover"', "issuers.login.keys: unknown key source 'discover'; did you mean 'discovery'?"),
         ("jwks_uri = 1", "issuers.login.jwks_uri: must be a string, not the integer 1"),
@@ -316,3 +319,63 @@ def test_an_issuer_has_its_exact_name(issuer: str) -> None:
     message = refused(LOGIN.replace('issuer = "https://login.example.com/"', issuer))
     assert "jwtguard.toml: issuers.login" in message
     assert "issuer" in message
+
+
+PRINCIPAL = """
+[issuers.login]
+issuer = "https://login.example.com/{tenant}/v2.0"
+audience = "https://api.example.com"
+algorithms = ["ES256"]
+keys = "discovery"
+tenants = ["one", "two"]
+roles_claim = ["realm_access", "roles"]
+clients = { claim = "idtyp", equals = "app" }
+workloads = { claim = "pod", present = true }
+user_subjects = ["auth0|", "samlp|"]
+"""
+
+
+def test_what_tells_principals_apart_is_written_in_the_file() -> None:
+    """R-CLM-10, R-JWK-15: tenants, roles, and the markers of clients and workloads reach the issuer."""
+    issuers = parse(PRINCIPAL, name=FILE).issuers
+    assert [issuer.issuer for issuer in issuers] == [
+        "https://login.example.com/one/v2.0",
+        "https://login.example.com/two/v2.0",
+    ]
+    for issuer in issuers:
+        assert issuer.roles_claim == ("realm_access", "roles")
+        assert issuer.clients == Marker("idtyp", frozenset({"app"}))
+        assert issuer.workloads == Marker("pod")
+        assert issuer.user_subjects == ("auth0|", "samlp|")
+
+
+def test_one_role_claim_may_be_a_string() -> None:
+    """R-POL-06: a way of one step is written as a string, as lists of one may be everywhere."""
+    text = LOGIN + 'roles_claim = "cognito:groups"\nuser_subjects = "user_"\n'
+    (issuer,) = parse(text, name=FILE).issuers
+    assert (issuer.roles_claim, issuer.user_subjects) == (("cognito:groups",), ("user_",))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        (
+            'tenants = ["one", "two"]',
+            "",
+            "issuers.login.tenants: an issuer with {tenant} in it lists the tenants accepted, and only such a one does",
+        ),
+        ('["one", "two"]', '["one", "one"]', "issuers.login.tenants: lists 'one' twice [R-POL-06]"),
+        ('["one", "two"]', '["one", "t/o"]', "'t/o' is no tenant: letters, digits, '-', '_' and '.' only [R-JWK-15]"),
+        ('["one", "two"]', "[]", "issuers.login.tenants: the list is empty; name at least one, or leave the key out "),
+        (', equals = "app"', "", "clients: write exactly one of 'present', 'equals', 'one_of'; found none [R-POL-06]"),
+        ("present = true", "present = false", "workloads: a marker is a claim that these tokens hold: present = true "),
+        ('claim = "pod", ', "", "issuers.login.workloads: 'claim' must be written [R-POL-06]"),
+        ('claim = "pod"', 'clain = "pod"', "issuers.login.workloads: unknown key 'clain'; did you mean 'claim'? "),
+        ('["auth0|", "samlp|"]', '[""]', "issuers.login.user_subjects: must not be empty [R-POL-06]"),
+        ('["realm_access", "roles"]', "{ a = 1 }", "issuers.login.roles_claim: must be a string, not the table "),
+    ],
+)
+def test_what_tells_principals_apart_is_read_strictly(old: str, new: str, message: str) -> None:
+    """R-POL-06: a marker, a tenant or a prefix that says nothing is a mistake, named with its key."""
+    assert old in PRINCIPAL
+    assert message in refused(PRINCIPAL.replace(old, new))

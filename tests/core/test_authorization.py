@@ -24,12 +24,12 @@ def claims_set(scopes: str = "", *, leeway_s: float = 30.0, **claims: object) ->
 
 def passes(held: ClaimsSet, now: float = NOW, **demands: Any) -> None:
     """Expect the token to be enough."""
-    authorize(policy(**demands), held, now)
+    authorize(policy(**demands), held, None, now)
 
 
 def refused(held: ClaimsSet, now: float = NOW, **demands: Any) -> tuple[Reason, str, object, object]:
     """Return all that the refusal of the token tells."""
-    return told(lambda: authorize(policy(**demands), held, now))
+    return told(lambda: authorize(policy(**demands), held, None, now))
 
 
 def names(text: str) -> frozenset[str]:

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from jwtguard import Reason
-from jwtguard.core.challenge import OUTCOMES, RETRY_AFTER_S, Answer, Outcome, challenge
+from jwtguard.core.challenge import OUTCOMES, RETRY_AFTER_S, Answer, Challenges, Outcome
 from jwtguard.core.policy import EndpointPolicy
 from tests.core.policies import policy
 
@@ -18,6 +18,7 @@ BAD_REQUEST = {"ambiguous_credentials", "malformed_credentials", "insecure_trans
 FORBIDDEN = {"csrf", "rule_refused", "tenant_mismatch", "no_policy"}
 CANNOT_TELL = {"keys_unavailable", "store_unavailable"}
 OTHERS = BAD_REQUEST | FORBIDDEN | CANNOT_TELL | {"missing_token", "scope_missing"}
+CHALLENGES = Challenges()
 SCOPED = policy(scopes=frozenset({"b", "a:x"}), any_scopes=frozenset({"c"}))
 
 
@@ -30,7 +31,7 @@ def fields(answer: Answer) -> dict[str, str]:
 
 def expect(reasons: set[str], status: int, error: str | None, body: str, sentence: str) -> None:
     """Expect one and the same answer for these reasons, with and without a policy."""
-    answers = [challenge(Reason(name), given) for name in reasons for given in (None, SCOPED, policy())]
+    answers = [CHALLENGES.answer(Reason(name), given) for name in reasons for given in (None, SCOPED, policy())]
     assert {answer.status for answer in answers} == {status}
     assert {answer.body for answer in answers} == {
         json.dumps({"error": body, "error_description": sentence}, separators=(",", ":")).encode()
@@ -47,7 +48,7 @@ def test_every_reason_has_a_row() -> None:
 
 def test_no_credential() -> None:
     """R-ERR-01: without a credential the challenge is bare (RFC 6750, section 3.1)."""
-    answer = challenge(Reason.MISSING_TOKEN, None)
+    answer = CHALLENGES.answer(Reason.MISSING_TOKEN, None)
     assert answer.status == 401
     assert fields(answer)["www-authenticate"] == "Bearer"
     assert json.loads(answer.body) == {"error": "no_credential", "error_description": "A credential is required."}
@@ -74,9 +75,9 @@ def test_nobody_can_tell() -> None:
     """R-ERR-01: if nobody can tell right now the client is asked to come back and keeps its token."""
     expect(CANNOT_TELL, 503, None, "cannot_tell", "No decision is possible right now.")
     for name in CANNOT_TELL:
-        assert fields(challenge(Reason(name), None))["retry-after"] == str(RETRY_AFTER_S)
+        assert fields(CHALLENGES.answer(Reason(name), None))["retry-after"] == str(RETRY_AFTER_S)
     assert RETRY_AFTER_S == 1
-    assert [reason for reason in Reason if "retry-after" in fields(challenge(reason, None))] == [
+    assert [reason for reason in Reason if "retry-after" in fields(CHALLENGES.answer(reason, None))] == [
         Reason.KEYS_UNAVAILABLE, Reason.STORE_UNAVAILABLE,
     ]  # fmt: skip
 
@@ -95,7 +96,7 @@ TOO_LITTLE = BEARER.format("insufficient_scope", "The token does not grant what 
 )
 def test_a_missing_scope(given: EndpointPolicy | None, parameters: str) -> None:
     """R-POL-07, R-ERR-04: the scopes needed are named, in quotes that none of their characters can leave."""
-    answer = challenge(Reason.SCOPE_MISSING, given)
+    answer = CHALLENGES.answer(Reason.SCOPE_MISSING, given)
     assert answer.status == 403
     assert fields(answer)["www-authenticate"] == TOO_LITTLE + parameters
     assert json.loads(answer.body)["error"] == "insufficient_scope"
@@ -103,14 +104,14 @@ def test_a_missing_scope(given: EndpointPolicy | None, parameters: str) -> None:
 
 def test_every_needed_scope_is_named() -> None:
     """R-POL-07: where all of some and one of others are needed, the challenge names scopes of both."""
-    named = fields(challenge(Reason.SCOPE_MISSING, SCOPED))["www-authenticate"].partition('scope="')[2]
+    named = fields(CHALLENGES.answer(Reason.SCOPE_MISSING, SCOPED))["www-authenticate"].partition('scope="')[2]
     assert set(named.strip('"').split()) >= {"a:x", "b", "c"}
 
 
 @pytest.mark.parametrize("reason", list(Reason))
 def test_every_answer(reason: Reason) -> None:
     """R-ERR-03, R-ERR-09: no answer is stored; each is JSON of its stated length, and none names its reason."""
-    answer = challenge(reason, SCOPED)
+    answer = CHALLENGES.answer(reason, SCOPED)
     found = fields(answer)
     assert found["cache-control"] == "no-store"
     assert found["content-type"] == "application/json"
@@ -123,5 +124,5 @@ def test_every_answer(reason: Reason) -> None:
 
 def test_answers_are_made_once() -> None:
     """R-OBS-08: but for scopes an answer is fixed, and every outcome has one."""
-    assert challenge(Reason.EXPIRED, None) is challenge(Reason.REVOKED, SCOPED)
+    assert CHALLENGES.answer(Reason.EXPIRED, None) is CHALLENGES.answer(Reason.REVOKED, SCOPED)
     assert {OUTCOMES[reason] for reason in Reason} == set(Outcome)

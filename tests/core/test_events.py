@@ -52,6 +52,7 @@ def test_no_event_holds_a_token_or_a_claim() -> None:
     """R-OBS-03: the fields of all events are names, closed words, counts and ages, and there are no others."""
     assert {event.__name__: [field.name for field in dataclasses.fields(event)] for event in EVENTS} == {
         "Decided": ["policy", "reason", "issuer", "token_class"],
+        "ConnectionEnded": ["policy", "reason"],
         "KeysRefreshed": ["issuer", "keys"],
         "RefreshFailed": ["issuer", "reason"],
         "KeysStale": ["issuer", "age_s"],

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import pytest
 
 from jwtguard import Config, Guard, InlineKeys, Issuer, Mode
+from jwtguard.core.asked import Asked
 from jwtguard.core.issuer import ALGORITHMS
 from jwtguard.core.jws import JoseHeader
 from jwtguard.core.key_import import Published, import_key_set
@@ -104,7 +105,7 @@ def test_F12_a_refresh_between_two_reads_lends_no_life_to_a_withdrawn_key() -> N
     expired, next_one = (snapshot.ring.held["login"].key_set, 600.0), (NO_KEYS, 1600.0)
 
     def recalled(held: HeldKeys, monotonic: float) -> object:
-        return recall(memory, Token(text), policy, {"login": held}, now=FakeClock().now(), monotonic=monotonic)
+        return recall(memory, {"login": held}, Asked(policy, None, Token(text), FakeClock().now(), monotonic))
 
     assert recalled(Changing(expired), 599.0) is known
     assert recalled(Changing(expired), 600.0) is None

@@ -25,7 +25,8 @@ from jwtguard import (
     cookie,
 )
 from jwtguard.core import rules
-from jwtguard.core.policy import CarrierKind, Choice, Config, EndpointPolicy
+from jwtguard.core.endpoint import CarrierKind
+from jwtguard.core.policy import Choice, Config, EndpointPolicy
 from tests.core.policies import LOGIN, endpoint, issuer, policy, profile
 
 DPOP = Carrier(CarrierKind.HEADER, "dpop", "dpop")

@@ -1,7 +1,4 @@
-"""Tokens in the shapes that four providers issue: access tokens come in through ``access_legacy``, ID tokens do not.
-
-The claims are recorded shapes with names of our own; nothing but the keys, the names and the times was changed.
-"""
+"""Tokens in the shapes that four providers issue: access tokens come in through ``access_legacy``, ID tokens do not."""
 
 from __future__ import annotations
 
@@ -29,15 +26,14 @@ from jwtguard import (
 )
 from jwtguard.lint import Severity, lint
 from tests.core.class_tokens import bearer, status_of
+from tests.kit import provider_tokens
 from tests.kit.fake_clock import FakeClock
+from tests.kit.provider_tokens import API, CLIENT, NOW
 from tests.kit.token_forge import OMIT, TokenForge
 
-NOW = 1_767_225_600
 FORGE = TokenForge()
 KEY = FORGE.key("RS256", "provider-2026")
 SINCE = date(2026, 1, 15)
-SUBJECT = "3f1c2a9e-7d44-4f0b-9a53-2b8c9e1d7f60"
-CLIENT, API = "5c9d1f2e-web", "https://api.example.com"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,92 +76,46 @@ class Provider:
 
 KEYCLOAK = Provider(
     name="keycloak",
-    iss="https://sso.example.com/realms/main",
-    typ="JWT",
+    iss=provider_tokens.KEYCLOAK.iss,
+    typ=provider_tokens.KEYCLOAK.typ,
     api="reports-api",
     legacy=Legacy(marker=Marker("typ", frozenset({"Bearer"})), since=SINCE),
-    access={
-        "exp": NOW + 290, "iat": NOW - 10, "auth_time": NOW - 60, "jti": "onrtac:8b0f4b6e-6f0c-4a53-8d0b-2f1f6a1a7c11",
-        "aud": ["reports-api", "account"], "sub": SUBJECT, "typ": "Bearer", "azp": CLIENT,
-        "sid": "0a2f7a43-55c1-4a0e-8d63-6f0c2c2a9d1b", "acr": "1", "allowed-origins": ["https://app.example.com"],
-        "realm_access": {"roles": ["offline_access", "uma_authorization"]},
-        "resource_access": {"account": {"roles": ["manage-account", "view-profile"]}},
-        "scope": "openid email profile reports", "email_verified": True, "name": "Ada Example",
-        "preferred_username": "ada", "given_name": "Ada", "family_name": "Example", "email": "ada@example.com",
-    },
-    id_token={
-        "exp": NOW + 290, "iat": NOW - 10, "auth_time": NOW - 60, "jti": "6d4f7f0a-0c55-4f0f-9f0e-3f6c0b1f7a55",
-        "aud": CLIENT, "sub": SUBJECT, "typ": "ID", "azp": CLIENT, "nonce": "n-0S6_WzA2Mj",
-        "sid": "0a2f7a43-55c1-4a0e-8d63-6f0c2c2a9d1b", "at_hash": "77QmUPtjPfzWtF2AnpK9RQ", "acr": "1",
-        "email_verified": True, "name": "Ada Example", "preferred_username": "ada", "email": "ada@example.com",
-    },
+    access=provider_tokens.KEYCLOAK.access,
+    id_token=provider_tokens.KEYCLOAK.id_token,
     scopes=frozenset({"reports"}),
-)  # fmt: skip
+)
 AUTH0 = Provider(
     name="auth0",
-    iss="https://example.eu.auth0.com/",
-    typ="JWT",
+    iss=provider_tokens.AUTH0.iss,
+    typ=provider_tokens.AUTH0.typ,
     api=API,
     legacy=Legacy(marker=Marker("scope"), since=SINCE, max_lifetime_s=86_400.0),
-    access={
-        "sub": "auth0|66f0c1a2b3c4d5e6f7a8b9c0", "aud": [API, "https://example.eu.auth0.com/userinfo"],
-        "iat": NOW - 10, "exp": NOW - 10 + 86_400, "scope": "openid profile email read:reports", "azp": CLIENT,
-        "permissions": ["read:reports"],
-    },
-    id_token={
-        "nickname": "ada", "name": "ada@example.com", "picture": "https://s.example.com/avatar.png",
-        "updated_at": "2025-12-31T23:59:00.000Z", "email": "ada@example.com", "email_verified": True, "aud": CLIENT,
-        "sub": "auth0|66f0c1a2b3c4d5e6f7a8b9c0", "iat": NOW - 10, "exp": NOW - 10 + 36_000,
-        "sid": "Zk1f0c5uT0hY2x8wQ3rV6a", "nonce": "n-0S6_WzA2Mj",
-    },
+    access=provider_tokens.AUTH0.access,
+    id_token=provider_tokens.AUTH0.id_token,
     scopes=frozenset({"read:reports"}),
     id_lifetime_s=36_000.0,
-)  # fmt: skip
+)
 ENTRA = Provider(
     name="entra",
-    iss="https://login.microsoftonline.com/9b6e1f5c-8d0a-4c2b-a1f7-5e3d2c1b0a99/v2.0",
-    typ="JWT",
+    iss=provider_tokens.ENTRA.iss,
+    typ=provider_tokens.ENTRA.typ,
     api="0e2f4a6b-1c3d-4e5f-8a9b-7c6d5e4f3a21",
     legacy=Legacy(marker=Marker("scp"), since=SINCE, scope_from="scp", max_lifetime_s=5400.0),
-    access={
-        "aud": "0e2f4a6b-1c3d-4e5f-8a9b-7c6d5e4f3a21", "iat": NOW - 10, "nbf": NOW - 10, "exp": NOW - 10 + 5017,
-        "aio": "AXQAi/8ZAAAAq0", "azp": CLIENT, "azpacr": "1", "name": "Ada Example",
-        "oid": "7a1c3e5f-2b4d-4f6a-8c0e-9d7b5a3f1e22", "preferred_username": "ada@example.com",
-        "rh": "1.AXkAXB9um", "scp": "Reports.Read User.Read", "sid": "00b1f2a3-4c5d-6e7f-8091-a2b3c4d5e6f7",
-        "sub": "AAAAAAAAAAAAAAAAAAAAAIkzqFVrSaSaFHy782bbtaQ", "tid": "9b6e1f5c-8d0a-4c2b-a1f7-5e3d2c1b0a99",
-        "uti": "fqiBqXLPj0eQa82S-IYFAA", "ver": "2.0",
-    },
-    id_token={
-        "aud": CLIENT, "iat": NOW - 10, "nbf": NOW - 10, "exp": NOW - 10 + 3900, "name": "Ada Example",
-        "nonce": "678910", "oid": "7a1c3e5f-2b4d-4f6a-8c0e-9d7b5a3f1e22", "preferred_username": "ada@example.com",
-        "rh": "1.AXkAXB9um", "sid": "00b1f2a3-4c5d-6e7f-8091-a2b3c4d5e6f7",
-        "sub": "AAAAAAAAAAAAAAAAAAAAAMjA2xQyR5Pq0TqjV1mQ2oE", "tid": "9b6e1f5c-8d0a-4c2b-a1f7-5e3d2c1b0a99",
-        "uti": "b3qZcYQ9rU2tVwXyZ0ABAA", "ver": "2.0",
-    },
+    access=provider_tokens.ENTRA.access,
+    id_token=provider_tokens.ENTRA.id_token,
     scopes=frozenset({"Reports.Read"}),
     id_lifetime_s=3900.0,
-)  # fmt: skip
+)
 COGNITO = Provider(
     name="cognito",
-    iss="https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_aBcDeFgHi",
-    typ=OMIT,
+    iss=provider_tokens.COGNITO.iss,
+    typ=provider_tokens.COGNITO.typ,
     api=CLIENT,
     legacy=Legacy(marker=Marker("token_use", frozenset({"access"})), since=SINCE, audience_from="client_id"),
-    access={
-        "sub": SUBJECT, "cognito:groups": ["analysts"], "version": 2, "client_id": CLIENT,
-        "origin_jti": "b1f0c2d3-0a1b-4c2d-8e3f-4a5b6c7d8e9f", "event_id": "c2a1b0f9-8e7d-4c6b-a5f4-3e2d1c0b9a8f",
-        "token_use": "access", "scope": "openid reports/read", "auth_time": NOW - 10, "exp": NOW - 10 + 3600,
-        "iat": NOW - 10, "jti": "d3b2c1a0-9f8e-4d7c-b6a5-4f3e2d1c0b9a", "username": "ada",
-    },
-    id_token={
-        "at_hash": "77QmUPtjPfzWtF2AnpK9RQ", "sub": SUBJECT, "cognito:groups": ["analysts"], "email_verified": True,
-        "cognito:username": "ada", "origin_jti": "b1f0c2d3-0a1b-4c2d-8e3f-4a5b6c7d8e9f", "aud": CLIENT,
-        "event_id": "c2a1b0f9-8e7d-4c6b-a5f4-3e2d1c0b9a8f", "token_use": "id", "auth_time": NOW - 10,
-        "exp": NOW - 10 + 3600, "iat": NOW - 10, "jti": "e4c3b2a1-0f9e-4e8d-87b6-5a4f3e2d1c0b",
-        "email": "ada@example.com",
-    },
+    access=provider_tokens.COGNITO.access,
+    id_token=provider_tokens.COGNITO.id_token,
     scopes=frozenset({"reports/read"}),
-)  # fmt: skip
+)
 PROVIDERS = [KEYCLOAK, AUTH0, ENTRA, COGNITO]
 EACH = pytest.mark.parametrize("provider", PROVIDERS, ids=lambda provider: provider.name)
 

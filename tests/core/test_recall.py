@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from jwtguard.core.asked import Asked
 from jwtguard.core.claims import ClaimsSet
 from jwtguard.core.keys import HeldKeys, KeySet, VerificationKey
 from jwtguard.core.policy import EndpointPolicy
@@ -37,7 +38,7 @@ def hit(
     """Tell whether the remembered token counts; its keys may be used until 100 on the monotonic clock."""
     held = {"login": HeldKeys(keys or key_set(YES), 100.0, NEVER)}
     memory = {TOKEN.digest(): REMEMBERED}
-    found = recall(memory, token, policy, held, now=now, monotonic=monotonic)
+    found = recall(memory, held, Asked(policy, None, token, now, monotonic))
     assert found is None or found is REMEMBERED
     return found is not None
 
@@ -96,4 +97,4 @@ def test_its_profile_must_be_accepted() -> None:
     known = ClaimsSet(verified({}), profile, (), frozenset(), (0.0, 1e12))
     for policy, found in ((wide, known), (narrow, None)):
         held = {"login": HeldKeys(key_set(YES), 100.0, NEVER)}
-        assert recall({TOKEN.digest(): known}, TOKEN, policy, held, now=NOW, monotonic=0.0) is found
+        assert recall({TOKEN.digest(): known}, held, Asked(policy, None, TOKEN, NOW, 0.0)) is found

@@ -88,7 +88,7 @@ REASON_WORDS: Mapping[Reason, frozenset[str]] = {
         (
             Reason.INSECURE_TRANSPORT, Reason.REVOKED, Reason.REPLAYED, Reason.CSRF, Reason.SCOPE_MISSING,
             Reason.RULE_REFUSED, Reason.TENANT_MISMATCH, Reason.NO_POLICY, Reason.KEYS_UNAVAILABLE,
-            Reason.STORE_UNAVAILABLE,
+            Reason.STORE_UNAVAILABLE, Reason.UNKNOWN_SESSION, Reason.UNKNOWN_SUBJECT,
         ),
         frozenset[str](),
     ),

@@ -39,6 +39,7 @@ class ThreadServer:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopping = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._writers: set[asyncio.StreamWriter] = set()
 
     @property
     def port(self) -> int:
@@ -91,21 +92,28 @@ class ThreadServer:
     async def _run(self, listener: socket.socket, ready: threading.Event) -> None:
         self._loop, self._stopping = asyncio.get_running_loop(), asyncio.Event()
         server = await asyncio.start_server(
-            self._accept, sock=listener, ssl=self._tls, ssl_shutdown_timeout=0.5 if self._tls else None
+            self._accepted, sock=listener, ssl=self._tls, ssl_shutdown_timeout=0.5 if self._tls else None
         )
         ready.set()
         await self._stopping.wait()
         server.close()
+        await _some_turns()  # connections that the system has accepted are noticed
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        for writer in self._writers:
+            writer.transport.abort()
         await asyncio.sleep(0.01)  # an aborted connection ends in the next turns of the loop
 
-    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
+    def _accepted(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        # A task that is cancelled before its first step closes nothing, so what is open is known from the start.
+        self._writers.add(writer)
+        task = asyncio.get_running_loop().create_task(self._accept(reader, writer))
         self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
         self.open_connections += 1
         writer.transport.set_write_buffer_limits(high=0)
@@ -116,8 +124,8 @@ class ThreadServer:
                 await writer.wait_closed()
         finally:
             self.open_connections -= 1
-            self._tasks.discard(task)
             writer.transport.abort()
+            self._writers.discard(writer)
 
 
 async def _some_turns() -> None:

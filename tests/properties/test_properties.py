@@ -13,17 +13,20 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from jwtguard import BEARER, Carrier, Expires, InlineKeys, Limits, Mode, NoExpiry, Refusal, cookie
+from jwtguard.core.asked import Asked
 from jwtguard.core.classes import READY_MADE
 from jwtguard.core.classification import classify
-from jwtguard.core.decision import Allowed, Context, Decision, Refused, Unknown
+from jwtguard.core.decision import Allowed, Context, Decision, Refused
+from jwtguard.core.endpoint import CarrierKind
 from jwtguard.core.extraction import extract
 from jwtguard.core.jws import JwsParser
 from jwtguard.core.keys import NO_KEYS, HeldKeys
 from jwtguard.core.needs import Answer, Need
 from jwtguard.core.pipeline import decide_token, verification
-from jwtguard.core.policy import CarrierKind, EndpointPolicy
+from jwtguard.core.policy import EndpointPolicy
 from jwtguard.core.request import RequestHead, Token
 from jwtguard.core.strict_json import json_reader
+from jwtguard.core.unfinished import Unknown
 from jwtguard.drive import PENDING, Pending, drive, drive_sync
 from tests.core.policies import ANY_ALGORITHM, FORGE, KEY, LOGIN, NEVER, NOW, context, endpoint, issuer, keys_of, policy
 from tests.kit.forged_key import b64
@@ -41,7 +44,7 @@ JSON_VALUES = nested(
 
 def decided(own: Context, policy: EndpointPolicy, token: bytes, now: float = NOW) -> Decision:
     """Decide a token whose issuer's keys are at hand."""
-    decision = decide_token(own, policy, Token(token), now=now, monotonic=0.0)
+    decision = decide_token(own, Asked(policy, None, Token(token), now, 0.0))
     assert not isinstance(decision, Unknown)
     return decision
 
@@ -262,11 +265,11 @@ VARIED: list[dict[str, Any]] = [{}, {"aud": "x"}, {"exp": NOW - 60, "iat": NOW -
 def test_both_drivers_agree(keys: Answer, at_hand: bool, claims: dict[str, Any], kid: str) -> None:  # noqa: FBT001 - drawn
     """R-EXT-14: whatever the answers, the async and the sync driver reach the same decision."""
     token = FORGE.sign(FORGE.access_claims(now=NOW) | claims, key=KEY, header={"kid": kid})
-    unknown = decide_token(NOBODY, ONE.table.endpoints[0], Token(token), now=NOW, monotonic=0.0)
+    unknown = decide_token(NOBODY, Asked(ONE.table.endpoints[0], None, Token(token), NOW, 0.0))
     assert isinstance(unknown, Unknown)
     answers = [(keys, at_hand)]
-    blocking = drive_sync(verification(NOBODY, unknown, NOW), Told(answers))
-    waiting = asyncio.run(drive(verification(NOBODY, unknown, NOW), Told(answers)))
+    blocking = drive_sync(verification(NOBODY, unknown), Told(answers))
+    waiting = asyncio.run(drive(verification(NOBODY, unknown), Told(answers)))
     assert outcome(waiting) == outcome(blocking)
 
 
