@@ -10,7 +10,6 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from jwtguard.connection import CONNECTION_KEY
 from jwtguard.core.challenge import Answer
 from jwtguard.core.decision import Allowed, Refused, Served
-from jwtguard.core.endpoint import Access
 from jwtguard.core.request import RequestHead
 from jwtguard.cors import CorsLayer
 from jwtguard.current import admit
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
     from anyio.abc import TaskGroup
 
 _DECIDED = frozenset({"http", "websocket"})
-_CREDENTIALS_ARE_READ = frozenset({Access.OPTIONAL, Access.PROTECTED})
 
 
 class JWTGuardMiddleware:
@@ -76,7 +74,7 @@ class JWTGuardMiddleware:
     ) -> Awaitable[None]:
         """Call the application, within the connection of an endpoint that reads credentials."""
         admit(scope, allowed.identity)
-        if allowed.policy.access not in _CREDENTIALS_ARE_READ:
+        if not allowed.policy.reads_credentials:
             scope.pop(CONNECTION_KEY, None)
             return self.app(scope, receive, send)
         if scope["type"] == "http":

@@ -35,6 +35,7 @@ from jwtguard.jwks.ring import KeyRing
 from jwtguard.logins import Logins
 from jwtguard.outside import Hooks, Outside
 from jwtguard.portal import Portal, in_event_loop, in_every_child
+from jwtguard.reporting import Reporter
 from jwtguard.snapshot import Snapshot
 
 if TYPE_CHECKING:
@@ -66,13 +67,12 @@ class Guard:
     ) -> None:  # fmt: skip
         self._hooks = hooks or Hooks()
         self._clock: Clock = clock or SystemClock()
-        self._on_event = on_event
+        self._reporter = Reporter(on_event)
         self._file: Path | None = None
         self._next_look = -float("inf")
         self._portal = Portal()
         self._declarations = Declarations(self)
         self._logins = Logins(self._clock)
-        self.sink_failures = 0
         self.snapshot = self._build(config, None)
         in_every_child(self._renew_locks)
 
@@ -95,6 +95,11 @@ class Guard:
             guard = cls(load(file), on_event=on_event, clock=clock, hooks=hooks)
         guard._file = file
         return guard
+
+    @property
+    def sink_failures(self) -> int:
+        """How often ``on_event`` raised."""
+        return self._reporter.failures
 
     @property
     def table(self) -> PolicyTable:
@@ -169,7 +174,7 @@ class Guard:
     def _here(self, snapshot: Snapshot, decision: Decision | Unfinished) -> Decision | tuple[Snapshot, Unfinished]:
         if type(decision) in UNFINISHED:
             return snapshot, decision  # type: ignore[return-value]  # just looked
-        if decision.remember is None and self._on_event is None:  # type: ignore[union-attr]  # not unfinished
+        if decision.remember is None and not self._reporter.listens:  # type: ignore[union-attr]  # not unfinished
             return decision  # type: ignore[return-value]
         return self._concluded(snapshot, decision)  # type: ignore[arg-type]
 
@@ -198,7 +203,7 @@ class Guard:
         if not keys:
             message = "a double-submit token needs csrf_keys (in a file: csrf_key_file)"
             raise ConfigurationError(message, key="csrf_keys", rule="R-STO-04")
-        return csrf_token(keys[0], Token(_to_bytes(token)).digest())
+        return csrf_token(keys[0], Token.of(token).digest())
 
     def answer(self, refused: Refused, head: RequestHead) -> Answer:
         """Return what the client of a refused request is told, in the form it asked for."""
@@ -228,22 +233,19 @@ class Guard:
             Refusal: The token is not acceptable, or the issuer's keys are not to be had.
             ConfigurationError: No issuer signs such a class.
         """
-        snapshot, unknown = self._from_token(Token(_to_bytes(token)), accept, now)
+        snapshot, policy = self._accepting(accept)
+        asked = self._asked(policy, token, now=now)
         del token  # so that no traceback's locals show it
-        if isinstance(unknown, Unfinished):
-            return _identity(self.verify_unknown_sync(snapshot, unknown))
-        return _identity(self._concluded(snapshot, unknown))
+        return _identity(self._settle(snapshot, asked))
 
     async def verify_async(
         self, token: str | bytes, *, accept: str | Sequence[str], now: float | None = None
     ) -> Identity:
         """Verify one token as ``verify`` does, fetching the issuer's keys where needed."""
-        snapshot, unknown = self._from_token(Token(_to_bytes(token)), accept, now)
+        snapshot, policy = self._accepting(accept)
+        asked = self._asked(policy, token, now=now)
         del token
-        if isinstance(unknown, Unfinished):
-            steps = verification(snapshot.context, unknown)
-            return _identity(self._concluded(snapshot, await drive(steps, snapshot.outside)))
-        return _identity(self._concluded(snapshot, unknown))
+        return _identity(await self._settle_async(snapshot, asked))
 
     async def verify_at(self, head: RequestHead, token: str | bytes) -> Identity:
         """Verify a token that comes later on a connection, by the policy of the request that opened it.
@@ -251,13 +253,10 @@ class Guard:
         Raises:
             Refusal: The token is not acceptable there, or no policy covers that place any more.
         """
-        snapshot, found = self.snapshot, Token(_to_bytes(token))
+        snapshot = self.snapshot
+        asked = self._asked(route(snapshot.table, head), token, head)
         del token
-        asked = Asked(route(snapshot.table, head), head, found, self._clock.now(), self._look())
-        unknown = decide_token(snapshot.context, asked)
-        if isinstance(unknown, Unfinished):
-            return _identity(await self.verify_unknown(snapshot, unknown))
-        return _identity(self._concluded(snapshot, unknown))
+        return _identity(await self._settle_async(snapshot, asked))
 
     def now(self) -> float:
         """Return the time by which tokens are judged, as a NumericDate."""
@@ -265,7 +264,7 @@ class Guard:
 
     def report(self, event: events.Event) -> None:
         """Hand an event to ``on_event``; what that raises is counted and changes nothing (F66)."""
-        self._emit(event)
+        self._reporter.emit(event)
 
     def verify_login(
         self, connection: Mapping[str, Any], id_token: str | bytes, expected: LoginExpectations
@@ -283,35 +282,26 @@ class Guard:
             Refusal: The token is not acceptable, or is not of this login.
             ConfigurationError: No login endpoint serves this request.
         """
-        snapshot, asked = self._login(connection, Token(_to_bytes(id_token)))
+        snapshot = self.snapshot
+        asked = self._asked(self._logins.endpoint_of(snapshot, identity_of(connection)), id_token)
         del id_token
-        decision = decide_token(snapshot.context, asked)
-        if isinstance(decision, Unfinished):
-            return self._logged_in(asked, self.verify_unknown_sync(snapshot, decision), expected)
-        return self._logged_in(asked, self._concluded(snapshot, decision), expected)
+        return self._logged_in(asked, self._settle(snapshot, asked), expected)
 
     async def verify_login_async(
         self, connection: Mapping[str, Any], id_token: str | bytes, expected: LoginExpectations
     ) -> Identity:
         """Verify the ID token of a login as ``verify_login`` does, fetching the issuer's keys where needed."""
-        snapshot, asked = self._login(connection, Token(_to_bytes(id_token)))
-        del id_token
-        decision = decide_token(snapshot.context, asked)
-        if isinstance(decision, Unfinished):
-            return self._logged_in(asked, await self.verify_unknown(snapshot, decision), expected)
-        return self._logged_in(asked, self._concluded(snapshot, decision), expected)
-
-    def _login(self, connection: Mapping[str, Any], token: Token) -> tuple[Snapshot, Asked]:
         snapshot = self.snapshot
-        policy = self._logins.endpoint_of(snapshot, identity_of(connection))
-        return snapshot, Asked(policy, None, token, self._clock.now(), self._look())
+        asked = self._asked(self._logins.endpoint_of(snapshot, identity_of(connection)), id_token)
+        del id_token
+        return self._logged_in(asked, await self._settle_async(snapshot, asked), expected)
 
     def _logged_in(self, asked: Asked, decision: Decision, expected: LoginExpectations) -> Identity:
         identity = _identity(decision)
         try:
             self._logins.check(asked, identity, expected)
         except Refusal as refusal:
-            self._emit(events.Decided(asked.policy.name, refusal.reason, "", identity.token_class))
+            self._reporter.emit(events.Decided(asked.policy.name, refusal.reason, "", identity.token_class))
             raise refusal.with_traceback(None) from None
         return identity
 
@@ -340,7 +330,7 @@ class Guard:
         config = self._declarations.added_to(written)
         table = PolicyTable(config)
         declared = self._declarations.policies(table, written)
-        ring = KeyRing(config, self._clock, self._emit, previous.ring if previous else None)
+        ring = KeyRing(config, self._clock, self._reporter.emit, previous.ring if previous else None)
         if config.mode is Mode.PRODUCTION:
             from jwtguard.lint import stop_on_errors  # noqa: PLC0415 - development starts without
 
@@ -355,12 +345,22 @@ class Guard:
             policy = snapshot.acceptances[names] = snapshot.table.acceptance(names)
         return snapshot, policy
 
-    def _from_token(
-        self, token: Token, accept: str | Sequence[str], now: float | None
-    ) -> tuple[Snapshot, Decision | Unfinished]:
-        snapshot, policy = self._accepting(accept)
-        time = self._clock.now() if now is None else now
-        return snapshot, decide_token(snapshot.context, Asked(policy, None, token, time, self._look()))
+    def _asked(
+        self, policy: EndpointPolicy, token: str | bytes, head: RequestHead | None = None, now: float | None = None
+    ) -> Asked:
+        return Asked(policy, head, Token.of(token), self._clock.now() if now is None else now, self._look())
+
+    def _settle(self, snapshot: Snapshot, asked: Asked) -> Decision:
+        decision = decide_token(snapshot.context, asked)
+        if isinstance(decision, Unfinished):
+            return self.verify_unknown_sync(snapshot, decision)
+        return self._concluded(snapshot, decision)
+
+    async def _settle_async(self, snapshot: Snapshot, asked: Asked) -> Decision:
+        decision = decide_token(snapshot.context, asked)
+        if isinstance(decision, Unfinished):
+            return await self.verify_unknown(snapshot, decision)
+        return self._concluded(snapshot, decision)
 
     def _renew_locks(self) -> None:
         self.snapshot.renew_locks()
@@ -377,34 +377,9 @@ class Guard:
     def _concluded(self, snapshot: Snapshot, decision: Decision) -> Decision:
         if decision.remember is not None:
             snapshot.store(decision.remember)
-        if self._on_event is not None:
-            self._report(decision)
+        if self._reporter.listens:
+            self._reporter.decided(decision)
         return decision
-
-    def _report(self, decision: Decision) -> None:
-        policy = decision.policy.name if decision.policy else ""
-        if isinstance(decision, Refused):
-            self._emit(events.Decided(policy, decision.refusal.reason))
-            return
-        if isinstance(decision, Served):
-            self._emit(events.Decided(policy, None))
-            return
-        claims = decision.identity._claims  # noqa: SLF001 - the profile is no claim, and names only configuration
-        issuer, token_class = (claims.profile.issuer.name, claims.profile.token_class.name) if claims else ("", "")
-        self._emit(events.Decided(policy, None, issuer, token_class))
-
-    def _emit(self, event: events.Event) -> None:
-        if self._on_event is None:
-            return
-        try:
-            self._on_event(event)
-        except Exception:  # noqa: BLE001 - a broken sink must not decide (F66)
-            self.sink_failures += 1
-
-
-def _to_bytes(token: str | bytes) -> bytes:
-    # "replace" leaves a character no token may hold, so the parser refuses it like any other.
-    return token if isinstance(token, bytes) else token.encode("ascii", "replace")
 
 
 def _identity(decision: Decision) -> Identity:

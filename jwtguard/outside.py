@@ -108,9 +108,8 @@ class Outside:
             message = "an endpoint takes a session cookie, so the guard needs hooks=Hooks(session_token=…)"
             raise ConfigurationError(message, key="hooks.session_token", rule="R-STO-10")
         text = await self._bounded(self._hooks.session_token, need.session.reveal().decode("latin-1"))
-        # "replace" leaves a character no token may hold, so the parser refuses it like any other.
         if isinstance(text, str):
-            return Token(text.encode("ascii", "replace"))
+            return Token.of(text)
         return CANNOT_TELL if text is CANNOT_TELL else None
 
     async def _bounded(self, function: Callable[..., object], *arguments: object) -> object:

@@ -24,6 +24,7 @@ from jwtguard.connection import CONNECTION_KEY, GRACE_S, TOLD, Connection, Ended
 from jwtguard.core.decision import Allowed
 from jwtguard.errors import Reason
 from jwtguard.guard import Guard
+from jwtguard.vary import vary_on
 
 _VARY, _LENGTH = b"vary", b"content-length"
 _VARY_SIZE, _LENGTH_SIZE = len(_VARY), len(_LENGTH)
@@ -80,7 +81,7 @@ class Response(Connection):
             elif size == _LENGTH_SIZE and name.lower() == _LENGTH:
                 has_length = True
         if varies:
-            merged = _merged(headers, self._carriers)
+            merged = vary_on(self._carriers, [value for name, value in headers if name.lower() == _VARY])
             headers = [field for field in headers if field[0].lower() != _VARY]
             headers.append((_VARY, merged))
         else:
@@ -176,10 +177,3 @@ class ResponseInScope(Response):
 
     def _interrupt_in(self, seconds: float) -> None:
         self._interruption.deadline = anyio.current_time() + seconds
-
-
-def _merged(headers: Iterable[tuple[bytes, bytes]], carriers: Iterable[bytes]) -> bytes:
-    """Return a ``Vary`` that says what all of them said, and the carriers."""
-    said = [value for name, value in headers if name.lower() == _VARY]
-    known = {word.strip().lower() for value in said for word in value.split(b",")}
-    return b", ".join(filter(None, [*said, *(name for name in carriers if name not in known and b"*" not in known)]))

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from contextvars import Context, copy_context
+from collections.abc import Iterable
+from contextvars import copy_context
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
+from jwtguard.bodies import InContext, Stream
 from jwtguard.core.challenge import Answer
 from jwtguard.core.decision import Allowed, Refused
-from jwtguard.core.identity import Identity
 from jwtguard.core.policy import Startup
 from jwtguard.current import CURRENT, IDENTITY_KEY
 from jwtguard.errors import ConfigurationError
@@ -60,7 +60,7 @@ class JWTGuardWSGI:
         decision = guard.verify_unknown_sync(*found) if isinstance(found, tuple) else found
         if isinstance(decision, Allowed):
             environ[IDENTITY_KEY] = decision.identity
-            return self._serve(decision.identity, environ, start_response)
+            return self._serve(decision, environ, start_response)
         environ.pop(IDENTITY_KEY, None)
         if isinstance(decision, Refused):
             return self.refuse(guard.answer(decision, head), environ, start_response)
@@ -75,36 +75,17 @@ class JWTGuardWSGI:
         """Tell the client; a framework's adapter may do so in the framework's own way."""
         return send(answer, environ, start_response)
 
-    def _serve(self, identity: Identity, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+    def _serve(self, allowed: Allowed, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         context = copy_context()
-        context.run(CURRENT.set, identity)
+        context.run(CURRENT.set, allowed.identity)
+        stream = None
+        if allowed.policy.reads_credentials:
+            stream = Stream(allowed, self._guard)
+            start_response = stream.started(start_response)
         body = context.run(self.app, environ, start_response)
         wrapper = environ.get("wsgi.file_wrapper")
         ready = (list, tuple, wrapper) if isinstance(wrapper, type) else (list, tuple)
-        return body if isinstance(body, ready) else _InContext(context, body)
-
-
-class _InContext:
-    """A body that is made piece by piece, each piece in the context of its request."""
-
-    __slots__ = ("_body", "_context", "_next")
-
-    def __init__(self, context: Context, body: Iterable[bytes]) -> None:
-        self._context = context
-        self._body = body
-
-    def __iter__(self) -> Iterator[bytes]:
-        self._next = self._context.run(iter, self._body).__next__
-        return self
-
-    def __next__(self) -> bytes:
-        return self._context.run(self._next)
-
-    def close(self) -> None:
-        """Close the application's own iterable, as a server would have."""
-        close = getattr(self._body, "close", None)
-        if close is not None:
-            self._context.run(close)
+        return body if isinstance(body, ready) else InContext(context, body, stream)
 
 
 def send(answer: Answer, environ: WSGIEnvironment, start_response: StartResponse) -> list[bytes]:

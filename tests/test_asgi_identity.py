@@ -70,6 +70,7 @@ def anonymous() -> Identity:
 EXPECTED = {
     "is_authenticated": True,
     "issuer": FORGE.issuer,
+    "issuer_name": ISSUER.name,
     "subject": "ada",
     "key": (FORGE.issuer, "ada"),
     "display_name": "ada",
@@ -94,7 +95,7 @@ EXPECTED = {
     "policy": "reports",
 }
 NOBODY: dict[str, object] = {
-    **dict.fromkeys(("issuer", "subject", "display_name", "identity", "token_class", "client_id"), ""),
+    **dict.fromkeys(("issuer", "issuer_name", "subject", "display_name", "identity", "token_class", "client_id"), ""),
     **dict.fromkeys(("acr", "tenant", "session_id", "jti"), ""),
     **dict.fromkeys(("audiences", "amr", "actors"), ()),
     **dict.fromkeys(("auth_time", "issued_at", "expires_at"), None),

@@ -295,7 +295,7 @@ def test_no_keys_is_503() -> None:
     call: WsgiCall = request(app, "GET", "/reports", [bearer(sent)])
     assert (call.line, call.header(b"retry-after")) == ("503 Service Unavailable", b"1")
     assert request(app, "GET", "/health").status == 200
-    assert policy._on_event.reasons[0] is Reason.KEYS_UNAVAILABLE  # type: ignore[union-attr]  # it is Events
+    assert policy._reporter._on_event.reasons[0] is Reason.KEYS_UNAVAILABLE  # type: ignore[union-attr]  # it is Events
 
 
 def test_the_servers_context_shows_through(policy: Guard) -> None:

@@ -14,8 +14,10 @@ from typing import Any, TypeAlias
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.http import HttpRequest, HttpResponse
+from django.utils.cache import patch_vary_headers
 
 from jwtguard.adapters.django_start import started_guard
+from jwtguard.bodies import Stream
 from jwtguard.core.decision import Allowed, Refused, Served
 from jwtguard.core.identity import Identity
 from jwtguard.core.request import RequestHead
@@ -63,7 +65,7 @@ class JWTGuardMiddleware:
         _admit(request, decision.identity)
         token = CURRENT.set(decision.identity)
         try:
-            return self._get_response(request)
+            return self._lasting(decision, self._get_response(request))
         finally:
             CURRENT.reset(token)  # the thread goes on to serve others
 
@@ -76,7 +78,19 @@ class JWTGuardMiddleware:
             return self._answered(decision, head)
         _admit(request, decision.identity)
         CURRENT.set(decision.identity)  # in the task of this request, for as long as its answer is streamed
-        return await self._get_response(request)
+        return self._lasting(decision, await self._get_response(request))
+
+    def _lasting(self, allowed: Allowed, response: HttpResponse) -> HttpResponse:
+        """Say what a response varies on, and let a stream end with its token."""
+        if not allowed.policy.reads_credentials:
+            return response
+        patch_vary_headers(response, [name.decode() for name in allowed.policy.fields])
+        if response.streaming and not response.has_header("Content-Length"):
+            stream = Stream(allowed, self._guard)
+            stream.begins(response.get("Content-Type", ""))
+            pieces = stream.pieces_async if response.is_async else stream.pieces
+            response.streaming_content = pieces(response.streaming_content)
+        return response
 
     def _answered(self, decision: Refused | Served, head: RequestHead) -> HttpResponse:
         answer = self._guard.answer(decision, head) if isinstance(decision, Refused) else decision.answer

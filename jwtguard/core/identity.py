@@ -27,11 +27,12 @@ class Identity:
     The key of a principal is the pair (``issuer``, ``subject``), never an e-mail address or a name.
     """
 
-    __slots__ = ("_claims", "_policy")
+    __slots__ = ("_claims", "_max_age_s", "_policy")
 
-    def __init__(self, claims: ClaimsSet | None, policy: str) -> None:
+    def __init__(self, claims: ClaimsSet | None, policy: str, max_age_s: float | None = None) -> None:
         self._claims = claims
         self._policy = policy
+        self._max_age_s = max_age_s
 
     def __repr__(self) -> str:
         """Show issuer name, class and policy; no claim value."""
@@ -62,6 +63,11 @@ class Identity:
     def issuer(self) -> str:
         """The issuer that vouches for the subject."""
         return self._text("iss")
+
+    @property
+    def issuer_name(self) -> str:
+        """What the policy calls the issuer; empty if anonymous."""
+        return self._claims.profile.issuer.name if self._claims else ""
 
     @property
     def subject(self) -> str:
@@ -166,8 +172,13 @@ class Identity:
 
     @property
     def good_until(self) -> float:
-        """The first NumericDate at which the token is refused, leeway included; infinite without one."""
-        return self._claims.good_until if self._claims else float("inf")
+        """The first NumericDate at which the token is refused here, leeway included; infinite without one."""
+        if self._claims is None:
+            return float("inf")
+        if self._max_age_s is None:
+            return self._claims.good_until
+        end = (self.issued_at or 0.0) + self._max_age_s + self._claims.profile.leeway_s
+        return min(self._claims.good_until, end)
 
     @property
     def policy(self) -> str:

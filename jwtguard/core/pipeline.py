@@ -118,7 +118,7 @@ def _admit(context: Context, asked: Asked, claims_set: ClaimsSet, remember: Reme
     ask_subject = context.confirmed is not None and not context.confirms(claims_set, asked.monotonic)
     if policy.questions or ask_subject:
         return Unconfirmed(asked, claims_set, remember, ask_subject=ask_subject)
-    return Allowed(policy, Identity(claims_set, policy.name), remember)
+    return Allowed(policy, Identity(claims_set, policy.name, policy.max_age_s), remember)
 
 
 def verification(context: Context, unfinished: Unfinished) -> Generator[Need, Answer, Decision]:
@@ -141,7 +141,7 @@ def verification(context: Context, unfinished: Unfinished) -> Generator[Need, An
         answer = yield need
         if answer is not True:
             return not_answered(policy, answer, refusal, outcome.remember)
-    return Allowed(policy, Identity(outcome.claims_set, policy.name), outcome.remember)
+    return Allowed(policy, Identity(outcome.claims_set, policy.name, policy.max_age_s), outcome.remember)
 
 
 def _without_token(policy: EndpointPolicy) -> Decision:

@@ -13,7 +13,7 @@ from enum import StrEnum
 
 from jwtguard.core.claims_model import reader_of
 from jwtguard.core.classes import Expires, NoExpiry, TokenClass
-from jwtguard.core.endpoint import ActorRule, CarrierKind, Endpoint
+from jwtguard.core.endpoint import Access, ActorRule, CarrierKind, Endpoint
 from jwtguard.core.issuer import Issuer
 from jwtguard.core.limits import Limits
 from jwtguard.core.resource import Resource
@@ -141,6 +141,11 @@ class EndpointPolicy:
         self.tenant = TenantReader(endpoint.tenant, self.patterns, endpoint.key) if endpoint.tenant else None
         more = self.roles or self.kinds or self.actors is not ActorRule.ANY or self.tenant or self.fits
         self.asks_more = bool(more)
+
+    @property
+    def reads_credentials(self) -> bool:
+        """Whether what comes of a request depends on a credential."""
+        return self.access is Access.PROTECTED or self.access is Access.OPTIONAL
 
     def __repr__(self) -> str:
         """Show the name."""

@@ -20,6 +20,12 @@ class Token:
         self._secret = secret
         self._digest = b""
 
+    @classmethod
+    def of(cls, text: str | bytes) -> Token:
+        """Take a token as applications hold it."""
+        # "replace" leaves a character no token may hold, so the parser refuses it like any other.
+        return cls(text if isinstance(text, bytes) else text.encode("ascii", "replace"))
+
     def __len__(self) -> int:
         """Return the length in bytes."""
         return len(self._secret)

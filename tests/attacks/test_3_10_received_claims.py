@@ -10,6 +10,7 @@ import pytest
 
 from jwtguard import Mode, Reason
 from jwtguard.core.events import Event, printable
+from jwtguard.reporting import Reporter
 from tests.attacks.target import KEY, REPORTS, Target, fetching_target, issuer_of, signed
 from tests.kit.canary import Canary
 from tests.kit.fake_idp import FakeIdP
@@ -246,7 +247,7 @@ def test_the_sink_sees_a_decision_for_every_attack() -> None:
     """R-OBS-01: no refusal of this file goes unreported."""
     seen: list[Event] = []
     target = Target(REPORTS)
-    target.guard._on_event = seen.append
+    target.guard._reporter = Reporter(seen.append)
     for lure in LURES.values():
         target.send([bearer(signed(header=lure("https://evil.example/")))])
     assert len(seen) == len(LURES)

@@ -52,7 +52,8 @@ PROBLEM = {"title": "Unauthorized", "status": 401, "detail": SENTENCE}
     "accept",
     [b"", b"*/*", b"application/json", b"application/*", b"text/html", b"image/png", b"application/problem+json;q=0",
      b"application/json, application/problem+json", b"application/problem+json;q=0.5, application/json;q=0.6", b",;=,",
-     b"application/problem+json;q=x", b"application/problem+json;q=-1", b"*/*;q=nan"],
+     b"application/problem+json;q=x", b"application/problem+json;q=-1", b"*/*;q=nan",
+     b"application/json;q=1, application/problem+json", b"application/json, application/problem+json;q=7"],
 )  # fmt: skip
 def test_json_unless_asked_otherwise(accept: bytes) -> None:
     """R-ERR-08: the usual body is JSON, also for clients that accept none of ours, or ask nonsense."""
@@ -68,6 +69,7 @@ def test_json_unless_asked_otherwise(accept: bytes) -> None:
         b"application/problem+json",
         b"Application/Problem+JSON, */*;q=0.1",
         b"application/json;q=0.5, application/problem+json",
+        b"text/html, application/problem+json;q=0.5",
     ],
 )
 def test_problem_details(accept: bytes) -> None:

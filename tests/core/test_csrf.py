@@ -61,6 +61,9 @@ UNSAFE = ("POST", "PUT", "PATCH", "DELETE", "QUERY", "TRACE", "CONNECT")
         ([(ORIGIN, TRUSTED + b".evil.net")], False),
         ([(ORIGIN, b"http://app.example.com")], False),
         ([(ORIGIN, FOREIGN), (REFERER, TRUSTED + b"/page")], False),
+        ([(ORIGIN, b"null"), (REFERER, TRUSTED + b"/page")], False),
+        ([(ORIGIN, b""), (REFERER, TRUSTED + b"/page")], False),
+        ([(ORIGIN, TRUSTED), (REFERER, FOREIGN + b"/page")], True),
         ([(REFERER, TRUSTED + b"/page?x=1")], True),
         ([(REFERER, TRUSTED)], True),
         ([(REFERER, FOREIGN + b"/" + TRUSTED)], False),
@@ -119,6 +122,9 @@ def test_links_lead_to_navigable_pages_only() -> None:
         ([], False),
         ([(SITE, b"same-origin")], False),
         ([(REFERER, TRUSTED + b"/")], False),
+        ([(ORIGIN, FOREIGN), (REFERER, TRUSTED + b"/")], False),
+        ([(ORIGIN, TRUSTED), (SITE, b"cross-site")], True),
+        ([(ORIGIN, TRUSTED), (ORIGIN, TRUSTED)], False),
     ],
 )
 def test_handshakes(fields: list[tuple[bytes, bytes]], passes: bool) -> None:  # noqa: FBT001

@@ -236,6 +236,14 @@ def test_nobody_has_no_model() -> None:
         decision.identity.claims_as(Clerk)
 
 
+@pytest.mark.parametrize(("max_age_s", "end"), [(None, 330), (100.0, 130), (1000.0, 330)])
+def test_how_long_an_identity_holds(max_age_s: float | None, end: float) -> None:
+    """R-EXT-12, R-CLM-08: until the token expires, or is too old for this endpoint, leeway included."""
+    decision = decided(guarded(max_age_s=max_age_s))
+    assert isinstance(decision, Allowed)
+    assert decision.identity.good_until == (decision.identity.issued_at or 0) + end
+
+
 def test_login_endpoints_are_open_and_demand_nothing() -> None:
     """R-CLS-10: a login takes requests as a public endpoint does; the token it brings back is no credential."""
     issuer = dataclasses.replace(ISSUER, client_id=("web",))
