@@ -22,6 +22,7 @@ from jwtguard.streaming import response_to
 if TYPE_CHECKING:
     from anyio.abc import TaskGroup
 
+_WRAPPERS = 32  # how many layers of middleware to look through
 _DECIDED = frozenset({"http", "websocket"})
 
 
@@ -45,7 +46,7 @@ class JWTGuardMiddleware:
         self._guard = guard
         self._cors = CorsLayer(app)
         self._is_bound = False
-        self._root_path = str(getattr(app, "root_path", "")).rstrip("/")  # FastAPI puts its own into the scope, later
+        self._root_path = _root_path_of(app)  # FastAPI puts its own into the scope, later
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Run one connection."""
@@ -125,6 +126,15 @@ class JWTGuardMiddleware:
             return message
 
         return wrapped
+
+
+def _root_path_of(app: object) -> str:
+    """Return the root path that an application has of its own, also from behind other middleware."""
+    for _ in range(_WRAPPERS):
+        if root_path := getattr(app, "root_path", ""):
+            return str(root_path).rstrip("/")
+        app = getattr(app, "app", None)
+    return ""
 
 
 async def _answer(answer: Answer, scope: Scope, send: Send) -> None:

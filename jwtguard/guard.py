@@ -15,6 +15,7 @@ from jwtguard.core import events
 from jwtguard.core.answering import in_form
 from jwtguard.core.asked import Asked
 from jwtguard.core.challenge import Answer
+from jwtguard.core.columns import instance
 from jwtguard.core.csrf import csrf_token
 from jwtguard.core.decision import Decision, Refused, Served
 from jwtguard.core.endpoint import Access, Demands
@@ -30,7 +31,7 @@ from jwtguard.current import identity_of
 from jwtguard.declared.registry import Declarations
 from jwtguard.declared.scopes import lacking
 from jwtguard.drive import drive, drive_sync
-from jwtguard.errors import ConfigurationError, Refusal, Unavailable
+from jwtguard.errors import ConfigurationError, Reason, Refusal, Unavailable
 from jwtguard.jwks.ring import KeyRing
 from jwtguard.logins import Logins
 from jwtguard.outside import Hooks, Outside
@@ -65,7 +66,8 @@ class Guard:
         self, config: Config, *, on_event: Callable[[events.Event], None] | None = None, clock: Clock | None = None,
         hooks: Hooks | None = None,
     ) -> None:  # fmt: skip
-        self._hooks = hooks or Hooks()
+        instance(config, (Config,), "config", "for a policy file: Guard.from_file(path)")
+        self._hooks = Hooks() if hooks is None else instance(hooks, (Hooks,), "hooks")
         self._clock: Clock = clock or SystemClock()
         self._reporter = Reporter(on_event)
         self._file: Path | None = None
@@ -143,6 +145,11 @@ class Guard:
         """Let everybody call a function, a method, a class-based endpoint or a WebSocket."""
         return self._declarations.protect(Demands(access=Access.PUBLIC))(endpoint)
 
+    @property
+    def declares(self) -> bool:
+        """Whether decorators declared any policy."""
+        return bool(self._declarations)
+
     def bind(self, app: object, *others: object) -> None:
         """Give every policy that a decorator declared the routes that lead to it; shells do this at the start.
 
@@ -163,6 +170,10 @@ class Guard:
         """Decide a request without leaving the process, or return what ``verify_unknown`` needs."""
         snapshot, monotonic = self.snapshot, self._look()
         return self._here(snapshot, decide(snapshot.context, head, now=self._clock.now(), monotonic=monotonic))
+
+    def policy_of(self, name: str) -> EndpointPolicy | None:
+        """Return a declared policy, compiled; ``None`` before the start."""
+        return self.snapshot.declared.get(name)
 
     def decide_declared(self, name: str, head: RequestHead) -> Decision | tuple[Snapshot, Unfinished]:
         """Decide as ``decide_locally`` does, under the policy that a decorator declared."""
@@ -187,7 +198,8 @@ class Guard:
         steps = verification(snapshot.context, unknown)
         wait = None
         if not in_event_loop():
-            wait = partial(self._portal.wait, patience_s=snapshot.table.limits.kid_wait_s + _SPARE_S)
+            limits = snapshot.table.limits
+            wait = partial(self._portal.wait, patience_s=max(limits.kid_wait_s, limits.outside_s) + _SPARE_S)
         return self._concluded(snapshot, drive_sync(steps, snapshot.outside, wait))
 
     def csrf_token(self, token: str | bytes) -> str:
@@ -254,7 +266,10 @@ class Guard:
             Refusal: The token is not acceptable there, or no policy covers that place any more.
         """
         snapshot = self.snapshot
-        asked = self._asked(route(snapshot.table, head), token, head)
+        policy = route(snapshot.table, head)
+        if not policy.reads_credentials:  # since a reload; an ID token counts in verify_login alone
+            raise Refusal(Reason.NO_POLICY, "endpoint policy", "one that takes tokens", policy.name)
+        asked = self._asked(policy, token, head)
         del token
         return _identity(await self._settle_async(snapshot, asked))
 
@@ -274,7 +289,7 @@ class Guard:
         Waits for keys as ``verify`` does. Each nonce is accepted once, in this process.
 
         Args:
-            connection: The ASGI scope, Starlette request or WSGI environ of the request being served.
+            connection: The ASGI scope, Starlette request, WSGI environ or Django's ``request.META`` of the request.
             id_token: The compact JWS from the issuer's token endpoint.
             expected: What this login sent, and what came back beside the token.
 

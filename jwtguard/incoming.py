@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import unquote_to_bytes
 
 from jwtguard.core.request import RequestHead, http_method
 
+_REPLACED = "\ufffd"  # what ASGI servers put in place of bytes that are no UTF-8
 _OUTSIDE = "outside of root_path"  # matches nothing: paths start with a slash
 _JOINED = re.compile(rb",(?=[!#$%&'*+\-.^_`|~0-9A-Za-z]+ +[^ =])")  # before "scheme credential", not "name=value"
 
@@ -23,6 +25,8 @@ def head_of_scope(scope: Mapping[str, Any], root_path: str = "") -> RequestHead:
         root_path: What the application itself will put into the scope, later.
     """
     path, root = scope["path"], root_path or scope.get("root_path", "")
+    if _REPLACED in path and not _is_utf8(scope.get("raw_path") or b"%ff"):
+        path = _OUTSIDE
     if root:
         inside = path.startswith(root) and path[len(root) : len(root) + 1] in ("", "/")
         path = path[len(root) :] if inside else _OUTSIDE
@@ -38,11 +42,22 @@ def head_of_django(request: Any) -> RequestHead:
     Under WSGI, Django has decoded the paths in the environ by now: decoded again, they would be others.
     """
     if hasattr(request, "scope"):
-        head = head_of_scope(request.scope)
+        head, sent = head_of_scope(request.scope), request.scope["method"]
     else:
-        head = head_of_environ({**request.environ, "PATH_INFO": "/", "SCRIPT_NAME": ""})
+        environ = {**request.environ, "PATH_INFO": "/", "SCRIPT_NAME": ""}
+        head, sent = head_of_environ(environ), environ["REQUEST_METHOD"]
+    # Views see ``request.method``, whatever Upgrade says, and whatever a middleware before ours made of it.
+    head.method, head.served_as = http_method(sent if request.method == sent.upper() else request.method), ""
     head.path, head.root_path = request.path_info, request.META["SCRIPT_NAME"]
     return head
+
+
+def _is_utf8(raw_path: bytes) -> bool:
+    try:
+        unquote_to_bytes(raw_path).decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def head_of_environ(environ: Mapping[str, Any]) -> RequestHead:
@@ -72,11 +87,13 @@ def head_of_environ(environ: Mapping[str, Any]) -> RequestHead:
             else:
                 headers.append((name, value))
     method = http_method(environ["REQUEST_METHOD"])
-    if method == "GET" and "websocket" in environ.get("HTTP_UPGRADE", "").lower():
-        method = "WEBSOCKET"
+    upgrades = method == "GET" and "websocket" in environ.get("HTTP_UPGRADE", "").lower()
     try:
         path = environ.get("PATH_INFO", "").encode("latin-1").decode()
         root = environ.get("SCRIPT_NAME", "").encode("latin-1").decode()
     except UnicodeError:
         path, root = _OUTSIDE, ""
-    return RequestHead(method, path or "/", headers, environ["wsgi.url_scheme"], environ.get("REMOTE_ADDR", ""), root)
+    where = (environ["wsgi.url_scheme"], environ.get("REMOTE_ADDR", ""), root)
+    head = RequestHead("WEBSOCKET" if upgrades else method, path or "/", headers, *where)
+    head.served_as = "GET" if upgrades else ""
+    return head

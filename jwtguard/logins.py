@@ -42,7 +42,7 @@ class Logins:
         if claims_set is None:
             raise Refusal(Reason.MISSING_TOKEN, "id_token", "a verified ID token", None)
         check_login(claims_set, expected, now=asked.now)
-        once = expected.nonce if isinstance(expected.nonce, str) else asked.token.digest()
+        once = expected.nonce if isinstance(expected.nonce, str) else asked.token.signed_digest()
         self._nonces.use(identity.issuer, once, for_s=identity.good_until - asked.now)
 
     def renew_lock(self) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import inspect
 import threading
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -17,11 +18,14 @@ from typing import TYPE_CHECKING
 from jwtguard.clock import Clock
 from jwtguard.core.limits import Limits
 from jwtguard.core.needs import CANNOT_TELL, Answer, CannotTell, Need, NeedKeys, NeedSubject, NeedToken, NeedVerdict
-from jwtguard.core.request import Token
+from jwtguard.core.request import SessionName, Token
 from jwtguard.drive import PENDING, Pending
-from jwtguard.errors import ConfigurationError
+from jwtguard.errors import ConfigurationError, Unavailable
 
 if TYPE_CHECKING:
+    from anyio import CapacityLimiter
+    from anyio.lowlevel import RunVar
+
     from jwtguard.core.answering import PublicView
     from jwtguard.jwks.ring import KeyRing
 
@@ -46,6 +50,18 @@ class Hooks:
     body: Callable[[PublicView], tuple[str, str] | None] | None = None
 
 
+class _Named:
+    """Asks for a session by its name, which shows in no frame of ours if that goes wrong (R-OBS-03)."""
+
+    __slots__ = ("asked",)
+
+    def __init__(self, asked: Callable[[str], object]) -> None:
+        self.asked = asked
+
+    def __call__(self, session: SessionName) -> object:
+        return self.asked(session.reveal().decode("latin-1"))
+
+
 class Outside:
     """Answers every ``Need`` of one policy.
 
@@ -60,12 +76,15 @@ class Outside:
         self._limits = limits
         self._clock = clock
         self._lock = threading.Lock()
+        self._running = 0
+        self._seats: RunVar[CapacityLimiter] | None = None
         self.asks_subjects = hooks.subject is not None
         self.confirmed: dict[tuple[str, str], float] = {}
 
     def renew_lock(self) -> None:
-        """Forget who holds the lock: in a forked child, nobody does."""
+        """Forget who holds the lock and what runs in threads: in a forked child, nobody and nothing does."""
         self._lock = threading.Lock()
+        self._running = 0
 
     def local(self, need: Need) -> Answer | Pending:
         """Answer from memory, or say that answering means to go and ask."""
@@ -107,7 +126,7 @@ class Outside:
         if self._hooks.session_token is None:
             message = "an endpoint takes a session cookie, so the guard needs hooks=Hooks(session_token=…)"
             raise ConfigurationError(message, key="hooks.session_token", rule="R-STO-10")
-        text = await self._bounded(self._hooks.session_token, need.session.reveal().decode("latin-1"))
+        text = await self._bounded(_Named(self._hooks.session_token), need.session)
         if isinstance(text, str):
             return Token.of(text)
         return CANNOT_TELL if text is CANNOT_TELL else None
@@ -115,9 +134,36 @@ class Outside:
     async def _bounded(self, function: Callable[..., object], *arguments: object) -> object:
         import anyio  # noqa: PLC0415 - a policy that asks nobody never waits
 
-        with anyio.move_on_after(self._limits.outside_s):
-            if inspect.iscoroutinefunction(function):
-                return await function(*arguments)
-            answer: object = await anyio.to_thread.run_sync(partial(function, *arguments), abandon_on_cancel=True)
+        with suppress(Unavailable), anyio.move_on_after(self._limits.outside_s):
+            if inspect.iscoroutinefunction(getattr(function, "asked", function)):
+                answer = function(*arguments)
+                return await answer if isinstance(answer, Awaitable) else answer
+            if self._running >= 2 * self._limits.outside_threads:  # they hang, and one more would too
+                return CANNOT_TELL
+            call = partial(self._counted, partial(function, *arguments))
+            (answer,) = await anyio.to_thread.run_sync(call, abandon_on_cancel=True, limiter=self._seats_of_loop())
             return await answer if isinstance(answer, Awaitable) else answer
         return CANNOT_TELL
+
+    def _counted(self, call: Callable[[], object]) -> tuple[object]:  # trio takes no coroutine from a thread
+        """Run in a worker thread. Nobody can interrupt one: left alone when its time is over, it still counts."""
+        with self._lock:
+            self._running += 1
+        try:
+            return (call(),)
+        finally:
+            with self._lock:
+                self._running -= 1
+
+    def _seats_of_loop(self) -> CapacityLimiter:
+        """Return what bounds the calls that are waited for: our own, as the application's threads may all be busy."""
+        from anyio import CapacityLimiter  # noqa: PLC0415 - see _bounded
+        from anyio.lowlevel import RunVar  # noqa: PLC0415
+
+        if self._seats is None:
+            self._seats = RunVar("jwtguard.outside")
+        seats = self._seats.get(None)
+        if seats is None:
+            seats = CapacityLimiter(self._limits.outside_threads)
+            self._seats.set(seats)
+        return seats

@@ -73,7 +73,7 @@ class Portal:
 
     def _running(self) -> asyncio.AbstractEventLoop:
         with self._lock:
-            if self._loop is None:
+            if self._loop is None or self._loop.is_closed():  # a question may have ended it (SystemExit)
                 loop = asyncio.new_event_loop()
                 try:
                     threading.Thread(target=_serve, args=(loop,), name="jwtguard-portal", daemon=True).start()

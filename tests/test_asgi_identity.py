@@ -125,7 +125,11 @@ def test_every_member_of_nobody(anonymous: Identity, name: str) -> None:
 def test_no_member_is_forgotten() -> None:
     """R-IDN-01: the two tables above hold every public member."""
     members = {name for name in vars(Identity) if not name.startswith("_")}
-    assert members == EXPECTED.keys() | {"claims", "claims_as"} == NOBODY.keys() | {"policy", "claims_as"}
+    assert (
+        members
+        == EXPECTED.keys() | {"claims", "claims_as", "is_under"}
+        == NOBODY.keys() | {"policy", "claims_as", "is_under"}
+    )
 
 
 def test_it_is_what_starlette_calls_a_user() -> None:

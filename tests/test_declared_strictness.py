@@ -139,6 +139,7 @@ def test_access() -> None:
         assert is_at_least(demands({}), one)
         assert is_at_least(optional, one)
         assert is_at_least(public, one)
+        assert weaker_columns(optional, one) == ()
     assert weaker_columns(optional, demands({})) == ("access",)
     assert is_at_least(demands({}), optional)
     assert weaker_columns(demands({}), demands({"access": Access.OPTIONAL, "roles": frozenset({"r"})})) == ("roles",)

@@ -176,6 +176,16 @@ def test_the_readme_is_short() -> None:
     assert len(text(ROOT / "README.md").splitlines()) <= 200
 
 
+EXAMPLES: Final = sorted((ROOT / "examples").glob("*.py"))
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.name)
+def test_every_example_is_short_and_named(example: Path) -> None:
+    """R-GOV-10: an example can be read at once, and the README leads to it."""
+    assert len(text(example).splitlines()) <= 60
+    assert f"examples/{example.name})" in text(ROOT / "README.md")
+
+
 @pytest.mark.parametrize("page", MARKDOWN, ids=lambda page: page.name)
 def test_links_inside_the_project_lead_somewhere(page: Path) -> None:
     """R-GOV-10: every relative link is to a file, or to a heading, that exists."""

@@ -7,7 +7,7 @@ import ast
 import pytest
 
 from tests.mutation.mutants import mutated, sample, sites
-from tests.mutation.stages import STAGES, own_files, source_of, wider_files
+from tests.mutation.stages import ROOT, STAGES, own_files, source_of, wider_files
 
 
 def changes(source: str) -> list[tuple[str, str]]:
@@ -96,8 +96,9 @@ def test_samples_are_the_same_on_every_run_and_spread() -> None:
 def test_every_stage_has_tests(stage: str) -> None:
     """Mutation: the files of a stage exist, and no file is asked twice."""
     own, wider = own_files(stage), wider_files(stage)
-    root = source_of(stage).parents[2]
-    assert all((root / name).is_file() for name in own)
+    assert source_of(stage).is_file()
+    assert own
+    assert all((ROOT / name).is_file() for name in own)
     assert not set(own) & set(wider)
     assert len(set(own)) == len(own)
     assert "tests/test_asgi_credentials.py" in wider

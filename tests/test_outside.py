@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import threading
+from collections.abc import Awaitable, Callable, Generator
+from typing import Any
 
 import anyio
 import pytest
@@ -10,8 +12,12 @@ import pytest
 from jwtguard import BEARER, Config, ConfigurationError, Guard, Hooks, Limits, Reason, Refusal
 from jwtguard.core.decision import Allowed, Decision, Refused
 from jwtguard.core.endpoint import session_cookie
+from jwtguard.core.keys import NO_KEYS, KeySet
+from jwtguard.core.needs import CANNOT_TELL, Need, NeedKeys, NeedSubject
 from jwtguard.core.request import RequestHead
-from jwtguard.core.rules import check_async
+from jwtguard.core.rules import check, check_async
+from jwtguard.drive import PENDING
+from jwtguard.outside import Outside
 from tests.kit.fake_clock import FakeClock
 from tests.kit.guarded import ISSUER, Events, bearer, protected, token
 
@@ -146,6 +152,29 @@ async def test_rules_that_wait() -> None:
     assert seen == [7, 7, 8]
 
 
+async def test_a_rule_that_waits_asks_for_no_subject() -> None:
+    """R-CLM-09, R-CLM-12: a rule is asked on every request, a subject only while no yes of it is believed."""
+    asked: list[object] = []
+    world = World(Hooks(subject=lambda *who: not asked.append(who)), rules=rule(is_seven))
+    assert [await world.reason(bearer(token(desk=7))) for _ in range(3)] == [None] * 3
+    assert asked == [(ISSUER.issuer, "user-1")]
+    assert await world.reason(bearer(token(desk=8))) is Reason.RULE_REFUSED
+    assert await World(Hooks(), rules=rule(is_seven)).reason(bearer(token(desk=7))) is None
+
+
+async def test_a_rule_that_waits_in_the_place_of_one_that_does_not() -> None:
+    """R-CLM-12, F66: what a plain rule returns to be waited for is a bug of the application's, and never a yes."""
+    world = World(Hooks(), rules=(check("desk", lambda _: Later(answer=False), "is open"),))
+    with pytest.raises(TypeError, match="check_async"):
+        await world.decide(bearer(token(desk=7)))
+    assert await world.reason(bearer(token())) is Reason.RULE_REFUSED
+
+
+async def is_seven(desk: object) -> bool:
+    """Answer at once."""
+    return desk == 7
+
+
 async def never(*_: object) -> bool:
     """Wait for what does not come."""
     await anyio.sleep_forever()
@@ -166,6 +195,49 @@ async def test_nobody_answers(hooks: Hooks, demands: dict[str, object]) -> None:
     world = World(hooks, limits=Limits(outside_s=0.01), **demands)
     sent = session(b"s1") if hooks.session_token else bearer(token(desk=7))
     assert await world.reason(sent) is Reason.STORE_UNAVAILABLE
+
+
+class Later:
+    """An answer that has to be waited for, and is no coroutine."""
+
+    def __init__(self, answer: object) -> None:
+        self._answer = answer
+
+    def __await__(self) -> Generator[Any, Any, object]:
+        """Wait for a moment."""
+        yield from anyio.lowlevel.checkpoint().__await__()
+        return self._answer
+
+
+async def test_a_plain_function_may_hand_over_what_waits() -> None:
+    """R-CLM-09, R-STO-10: what a plain function returns is waited for if it can be; that it is there is no yes."""
+    sessions = {"s1": token().decode()}
+    world = World(
+        Hooks(
+            subject=lambda _, name: Later(name == "user-1"),
+            session_token=lambda name: Later(sessions.get(name)),
+        )
+    )
+    assert await world.reason(bearer(token())) is None
+    assert await world.reason(bearer(token(sub="user-2"))) is Reason.UNKNOWN_SUBJECT
+    assert await world.reason(session(b"s1")) is None
+    assert await world.reason(session(b"s2")) is Reason.UNKNOWN_SESSION
+
+
+@pytest.mark.parametrize("kind", ["subject", "session_token"])
+async def test_a_thread_that_does_not_answer(kind: str) -> None:
+    """R-CLM-12: a plain function is waited for as long as any other, and its late yes counts for nothing."""
+    over = threading.Event()
+
+    def late(*_: object) -> object:
+        over.wait(5)
+        return True if kind == "subject" else token().decode()
+
+    world = World(Hooks(**{kind: late}), limits=Limits(outside_s=0.01))  # type: ignore[arg-type]
+    try:
+        assert await world.reason(bearer(token()) if kind == "subject" else session(b"s1")) is Reason.STORE_UNAVAILABLE
+    finally:
+        over.set()
 
 
 def broken(*_: object) -> bool:
@@ -217,3 +289,22 @@ async def test_a_loop_never_waits() -> None:
         world.guard.verify(token(), accept="access")
     assert refused.value.reason is Reason.STORE_UNAVAILABLE
     assert (await world.guard.verify_async(token(), accept="access")).subject == "user-1"
+
+
+class Ring:
+    """A key ring that knows the keys already."""
+
+    def local(self, _: Need) -> KeySet:
+        """Return what is in memory."""
+        return NO_KEYS
+
+    known = local
+
+
+async def test_what_is_in_memory_is_not_asked_for() -> None:
+    """R-JWK-09, R-CLM-09: keys in memory are taken from there; everything else is for the application to say."""
+    outside = Outside(Ring(), Hooks(), Limits(), FakeClock())  # type: ignore[arg-type]
+    keys, subject = NeedKeys(ISSUER, "k1"), NeedSubject(ISSUER.issuer, "user-1")
+    assert (outside.local(keys), outside.known(keys)) == (NO_KEYS, NO_KEYS)
+    assert (outside.local(subject), outside.known(subject)) == (PENDING, CANNOT_TELL)
+    assert await outside.ask(subject) is True, "without the hook, every subject is good enough"

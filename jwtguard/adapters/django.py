@@ -21,7 +21,7 @@ from jwtguard.bodies import Stream
 from jwtguard.core.decision import Allowed, Refused, Served
 from jwtguard.core.identity import Identity
 from jwtguard.core.request import RequestHead
-from jwtguard.current import CURRENT
+from jwtguard.current import CURRENT, IDENTITY_KEY
 from jwtguard.incoming import head_of_django
 
 GetResponse: TypeAlias = Callable[[HttpRequest], Any]
@@ -104,7 +104,7 @@ class JWTGuardMiddleware:
 
 
 def _admit(request: HttpRequest, identity: Identity) -> None:
-    request.identity = identity
+    request.identity = request.META[IDENTITY_KEY] = identity
     request.decided_by_jwtguard = (request.method, request.path_info)
 
 

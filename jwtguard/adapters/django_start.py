@@ -45,6 +45,9 @@ def started_guard(middleware: type) -> Guard:
 
 def _configured_guard() -> Guard:
     written = getattr(settings, "JWTGUARD", {})
+    if not isinstance(written, dict):
+        message = f"must be a dict with {' or '.join(_SETTINGS)}, not {type(written).__name__}"
+        raise ConfigurationError(message, key=_KEY)
     if misspelt := written.keys() - set(_SETTINGS):
         what = "setting"
         raise unknown(what, min(misspelt), _SETTINGS, key=_KEY)

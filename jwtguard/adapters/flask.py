@@ -15,13 +15,14 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from flask import Flask, Response, request
+from flask import Flask, request
 from werkzeug.local import LocalProxy
 
+from jwtguard.adapters.flask_answers import RequestRefused, rendered
 from jwtguard.core.challenge import Answer
 from jwtguard.core.identity import Identity
 from jwtguard.current import identity_of
-from jwtguard.errors import ConfigurationError, JwtGuardError, unknown
+from jwtguard.errors import ConfigurationError, unknown
 from jwtguard.guard import Guard
 from jwtguard.lint.census import stop_on_gaps
 from jwtguard.wsgi import JWTGuardWSGI
@@ -29,9 +30,11 @@ from jwtguard.wsgi import JWTGuardWSGI
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIEnvironment
 
+__all__ = ["JWTGuard", "RequestRefused", "current_identity"]
+
 _PREFIX = "JWTGUARD_"
 _FILE, _SINK = "JWTGUARD_CONFIG", "JWTGUARD_ON_EVENT"
-_DESCRIBED = frozenset({"content-type", "content-length"})
+_DECIDED = "jwtguard.decided"
 
 
 def _identity() -> Identity:
@@ -40,20 +43,6 @@ def _identity() -> Identity:
 
 current_identity: Identity = LocalProxy(_identity)  # type: ignore[assignment]  # a stand-in for the identity
 """The identity of the request that is being served; a ``LookupError`` comes out of it if no guard ran."""
-
-
-class RequestRefused(JwtGuardError):  # noqa: N818 - like Refusal, it is an outcome
-    """A refused request, for ``app.errorhandler``: what the client is told, and nothing of why.
-
-    What a handler returns is the body. Status and challenge stay those of the answer.
-
-    Attributes:
-        answer: Status, header fields and body that are sent without a handler.
-    """
-
-    def __init__(self, answer: Answer) -> None:
-        super().__init__(answer.status)
-        self.answer = answer
 
 
 class JWTGuard:
@@ -91,12 +80,14 @@ class _Shell(JWTGuardWSGI):
         super().__init__(app.wsgi_app, guard=guard)
         self._flask = app
         self._is_checked = False
+        app.before_request_funcs.setdefault(None, []).insert(0, _check_undecided)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         if not self._is_checked:  # by now all routes are there
             self._guard.bind(self._flask)
             stop_on_gaps(self._flask, self._guard.table)
             self._is_checked = True
+        environ[_DECIDED] = _place_of(environ)
         return super().__call__(environ, start_response)
 
     @property
@@ -107,29 +98,28 @@ class _Shell(JWTGuardWSGI):
         # Never through app.wsgi_app: whatever else it wraps might serve the request.
         app = self._flask
         with app.request_context(environ):
-            response = app.make_default_options_response() if _is_preflight(environ) else _rendered(app, answer)
-            return app.process_response(response)(environ, start_response)
+            response = app.process_response(rendered(app, answer))
+            if _is_preflight(environ) and "Access-Control-Allow-Origin" in response.headers:
+                response.status_code, response.data = 200, b""  # a layer for CORS has spoken
+            return response(environ, start_response)
+
+
+def _place_of(environ: WSGIEnvironment) -> tuple[str, str]:
+    return environ["REQUEST_METHOD"], environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
+
+
+def _check_undecided() -> None:
+    """Stop where a middleware behind the shell gave the request a method or path that nobody decided on."""
+    if request.environ.get(_DECIDED) != _place_of(request.environ):
+        message = (
+            "a middleware behind jwtguard changed the method or path of a request; wrap it around after JWTGuard(app)"
+        )
+        raise RuntimeError(message)
 
 
 def _is_preflight(environ: WSGIEnvironment) -> bool:
     asked = "HTTP_ORIGIN" in environ and "HTTP_ACCESS_CONTROL_REQUEST_METHOD" in environ
     return asked and environ["REQUEST_METHOD"] == "OPTIONS"
-
-
-def _rendered(app: Flask, answer: Answer) -> Response:
-    """Let the application's handler for a refusal write the body; one for ``Exception`` is none."""
-    headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in answer.headers]
-    for scope in (*request.blueprints, None):
-        handlers = app.error_handler_spec.get(scope, {}).get(None, {})
-        handler = handlers.get(RequestRefused) or handlers.get(JwtGuardError)
-        if handler is not None:
-            response = app.make_response(app.ensure_sync(handler)(RequestRefused(answer)))
-            response.status_code = answer.status
-            for name, value in headers:
-                if name not in _DESCRIBED:
-                    response.headers[name] = value
-            return response
-    return app.response_class(answer.body, answer.status, headers)
 
 
 def _guard_of(app: Flask, guard: Guard | None) -> Guard:

@@ -32,6 +32,7 @@ from jwtguard.core.table import PolicyTable
 from jwtguard.core.unfinished import Referenced, Unconfirmed, Unknown
 from jwtguard.drive import drive_sync
 from jwtguard.errors import Reason, Refusal
+from jwtguard.lint.demands import demands_of
 
 _START = 0.0  # the clock of key life stands still: keys at hand do not age while a request is explained
 
@@ -282,10 +283,4 @@ def _of_classes(choice: Choice) -> str:
 
 
 def _demands(policy: EndpointPolicy) -> str:
-    demands = [f"scope {' '.join(sorted(policy.scopes))}"] if policy.scopes else []
-    if policy.any_scopes:
-        demands.append(f"any scope of {' '.join(sorted(policy.any_scopes))}")
-    demands += [f"{rule.claim} {rule.text}" for rule in policy.rules]
-    if policy.max_age_s is not None:
-        demands.append(f"at most {policy.max_age_s:g} s old")
-    return "; ".join(demands) or "nothing more"
+    return "; ".join(demands_of(policy)) or "nothing more"

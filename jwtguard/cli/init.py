@@ -14,6 +14,7 @@ from jwtguard.cli.check import judge
 from jwtguard.cli.policy_text import policy_text
 from jwtguard.cli.providers import PRESETS, Provider, plain_issuer
 from jwtguard.clock import SystemClock
+from jwtguard.config.read import NAME
 from jwtguard.core.issuer import Issuer
 from jwtguard.errors import ConfigurationError
 from jwtguard.lint import Finding, Severity
@@ -86,6 +87,9 @@ def described(
         WrongOptions: An option is missing, or means nothing for this provider.
         ConfigurationError: An option's value cannot be used.
     """
+    if not NAME.fullmatch(name):
+        message = f"{name!r} is no name: use up to 64 letters, digits, '_' and '-'"
+        raise ConfigurationError(message, key="name", rule="R-POL-06")
     if provider is None:
         _check_options("an issuer without --provider", given, frozenset(), frozenset({"issuer", "audience"}))
         return plain_issuer(name, given)

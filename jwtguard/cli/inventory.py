@@ -10,6 +10,7 @@ from jwtguard.core.endpoint import BEARER, Access, Carrier, CarrierKind
 from jwtguard.core.issuer import Discovery, InlineKeys, Issuer, KeyFile
 from jwtguard.core.policy import EndpointPolicy
 from jwtguard.core.table import PolicyTable
+from jwtguard.lint.demands import demands_of
 
 
 def issuer_rows(table: PolicyTable) -> Table:
@@ -63,13 +64,7 @@ def _accepts(policy: EndpointPolicy) -> str:
 
 
 def _demands(policy: EndpointPolicy) -> str:
-    demands = [f"{rule.claim} {rule.text}" for rule in policy.rules]
-    if policy.scopes:
-        demands.insert(0, f"scope {' '.join(sorted(policy.scopes))}")
-    if policy.any_scopes:
-        demands.append(f"any scope of {' '.join(sorted(policy.any_scopes))}")
-    if policy.max_age_s is not None:
-        demands.append(f"at most {policy.max_age_s:g} s old")
+    demands = list(demands_of(policy))
     if policy.access is not Access.PUBLIC and policy.carriers != (BEARER,):
         demands.append(f"in {' or '.join(map(_carrier, policy.carriers))}")
     return "; ".join(demands) or "-"

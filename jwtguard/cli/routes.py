@@ -6,9 +6,8 @@ import dataclasses
 import json
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from importlib import import_module
-from itertools import chain
 from pathlib import Path
 from typing import Annotated
 
@@ -19,8 +18,9 @@ from rich.table import Table
 from jwtguard.config import load, mistakes_in
 from jwtguard.core.endpoint import Access
 from jwtguard.core.table import PolicyTable
-from jwtguard.declared.declaration import Declaration, declared_on, declared_within
-from jwtguard.errors import ConfigurationError
+from jwtguard.declared.declaration import Declaration, Judge, declared_on, declared_within
+from jwtguard.errors import ConfigurationError, JwtGuardError
+from jwtguard.guard import Guard
 from jwtguard.lint.app_routes import order_of
 from jwtguard.lint.census import CensusRow, Cover, UncoveredRoutesError, Verdict, census
 from jwtguard.lint.cors import OpenCorsError, cors_findings
@@ -108,9 +108,14 @@ def take(file: Path | None, target: str) -> tuple[list[CensusRow], list[Finding]
     if order is None:
         message = f"{target!r} is a {type(app).__name__} without routes; {_WANTED}"
         raise WrongCall(message)
-    for declared in chain.from_iterable(map(_declared, order.stops)):
-        declared.judge.bind(app)
-        table = declared.judge.table
+    judges = {
+        id(judge): judge
+        for judge in (*_of_middleware(app), *(one.judge for stop in order.stops for one in _declared(stop)))
+    }
+    for judge in judges.values():
+        judge.bind(app)
+        if judge.declares:
+            table = judge.table
     if table is None:
         message = f"{target!r} declares no policy by decorators; give the policy file"
         raise WrongCall(message)
@@ -119,6 +124,14 @@ def take(file: Path | None, target: str) -> tuple[list[CensusRow], list[Finding]
 
 def _fails(rows: list[CensusRow], findings: list[Finding]) -> bool:
     return any(row.verdict in _FAILS for row in rows) or any(one.severity is Severity.ERROR for one in findings)
+
+
+def _of_middleware(app: object) -> Iterator[Judge]:
+    """Find the guards of the application's own middleware: one may have decorators that no route leads to."""
+    for middleware in getattr(app, "user_middleware", ()):
+        guard = getattr(middleware, "kwargs", {}).get("guard")
+        if isinstance(guard, Guard):
+            yield guard
 
 
 def _declared(stop: Stop) -> Iterable[Declaration]:
@@ -156,8 +169,10 @@ def _imported(name: str, load_module: Callable[[str], object]) -> object:
     except ModuleNotFoundError as missing:
         message = f"cannot import {name!r}: there is no module {missing.name!r}"
         raise WrongCall(message) from None
-    except (ImportError, SyntaxError) as broken:
-        message = f"cannot import {name!r}: {broken}"
+    except (JwtGuardError, WrongCall):
+        raise  # says itself what is wrong
+    except Exception as broken:  # noqa: BLE001 - an application may fail in any way while it is imported
+        message = f"cannot import {name!r}: {type(broken).__name__}: {broken}"
         raise WrongCall(message) from None
 
 
@@ -182,6 +197,7 @@ def to_json(rows: list[CensusRow], findings: list[Finding]) -> str:
                         "classes": cover.classes,
                         "scopes": cover.scopes,
                         "any_scopes": cover.any_scopes,
+                        "demands": cover.demands,
                     }
                     for cover in row.covers
                 ],
@@ -217,9 +233,4 @@ def _demands(cover: Cover) -> str:
     if cover.access is Access.PUBLIC:
         return "public"
     classes = ", ".join(cover.classes)
-    parts = [f"nothing, or {classes}" if cover.access is Access.OPTIONAL else classes]
-    if cover.scopes:
-        parts.append(f"scope {' '.join(cover.scopes)}")
-    if cover.any_scopes:
-        parts.append(f"any scope of {' '.join(cover.any_scopes)}")
-    return "; ".join(parts)
+    return "; ".join([f"nothing, or {classes}" if cover.access is Access.OPTIONAL else classes, *cover.demands])

@@ -8,14 +8,11 @@ docs/storage.md compares them.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TypedDict, Unpack
+from collections.abc import Mapping
+from typing import Unpack
 
 from jwtguard.core.classes import READY_MADE
-from jwtguard.core.endpoint import Actors, Carrier, Csrf, Demands
-from jwtguard.core.issuer import Kind
-from jwtguard.core.rules import AsyncRule, ClaimRule
-from jwtguard.core.tenant import Tenant
+from jwtguard.core.endpoint import Additions, Demands
 from jwtguard.errors import unknown
 
 PRESETS: Mapping[str, Mapping[str, object]] = {
@@ -40,30 +37,6 @@ PRESETS: Mapping[str, Mapping[str, object]] = {
     # Machines calling machines: a header, no cookie, no user.
     "service": {"accept": "access", "carriers": "bearer", "kinds": ["client", "workload"]},
 }
-_SETS = ("scopes", "any_scopes", "roles", "kinds")
-
-
-class Additions(TypedDict, total=False):
-    """The columns of ``Demands`` that an author may add to a preset, or write in place of its own."""
-
-    accept: Sequence[str]
-    issuers: Sequence[str]
-    audience: Sequence[str]
-    algorithms: Sequence[str]
-    carriers: Sequence[Carrier]
-    scopes: Iterable[str]
-    any_scopes: Iterable[str]
-    roles: Iterable[str]
-    rules: Sequence[ClaimRule | AsyncRule]
-    kinds: Iterable[Kind]
-    actors: Actors
-    tenant: Tenant | None
-    model: type | None
-    max_age_s: float | None
-    origins: Sequence[str]
-    csrf: Csrf
-    navigable: bool
-    login_page: str
 
 
 def preset(name: str, **additions: Unpack[Additions]) -> Demands:
@@ -85,7 +58,5 @@ def preset(name: str, **additions: Unpack[Additions]) -> Demands:
         if column not in Additions.__annotations__:
             what = "column"
             raise unknown(what, column, Additions.__annotations__, key=f"preset.{name}", rule="R-STO-15")
-    given: dict[str, object] = dict(additions)
-    given.update({column: frozenset(given[column]) for column in _SETS if column in given})  # type: ignore[call-overload]
     policy = EndpointReader((), frozenset(READY_MADE), None).policy(name)
-    return dataclasses.replace(policy, **given)  # type: ignore[arg-type]  # typed by Additions
+    return dataclasses.replace(policy, **additions)

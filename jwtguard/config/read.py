@@ -23,7 +23,7 @@ D = TypeVar("D")
 RULE = "R-POL-06"
 _SHOWN_CHARS = 64
 _LARGEST_INTEGER = 2**63 - 1  # TOML's range; tomllib reads beyond it, up to numbers that no float can hold
-_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
+NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _DURATION = re.compile(r"([0-9]{1,9})([smhd])")
 _UNIT_S = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 _KINDS: Mapping[type, str] = {
@@ -160,6 +160,8 @@ class Value:
         known = KEYS[shape]
         values = self.members()
         for name in values:
+            if name not in known and self.key and name in KEYS[Shape.TOP]:
+                self.refuse(f"{name!r} belongs at the top of the file, before the first [table]")
             Value(name, self.key).word("key", known)
         return Table(values, self.key)
 
@@ -181,7 +183,7 @@ class Value:
         """Read a table whose keys are names that the author chose."""
         found = self.members()
         for name in found:
-            if not _NAME.fullmatch(name):
+            if not NAME.fullmatch(name):
                 self.refuse(f"{name!r} is no name: use up to 64 letters, digits, '_' and '-'")
         return found
 

@@ -96,6 +96,7 @@ def _redirect(answer: Answer, login: str, head: RequestHead) -> Answer:
         location += f"{'&' if '?' in login else '?'}return_to={quote(path, safe='/')}"
     headers = (
         (b"location", location.encode("ascii", "ignore")),
+        (b"content-type", b"text/html; charset=utf-8"),  # of nothing; without it, Flask would add it
         (b"cache-control", b"no-store"),
         (b"content-length", b"0"),
     )
@@ -111,9 +112,9 @@ def _navigates(head: RequestHead, accept: str) -> bool:
 
 
 def _field(head: RequestHead, name: bytes) -> str:
-    """Return one header field; nothing if it is absent, repeated or long."""
-    found = [value for field, value in head.headers if field.lower() == name]
-    return found[0].decode("latin-1") if len(found) == 1 and len(found[0]) <= _ACCEPT_BYTES else ""
+    """Return a header field, several joined as WSGI servers do (RFC 9110, section 5.3); nothing if it is long."""
+    value = b",".join(value for field, value in head.headers if field.lower() == name)
+    return value.decode("latin-1") if len(value) <= _ACCEPT_BYTES else ""
 
 
 def _preferred(accept: str, offers: tuple[str, ...]) -> str:

@@ -46,7 +46,11 @@ def authorize(policy: EndpointPolicy, claims_set: ClaimsSet, head: RequestHead |
 def _check_rules(policy: EndpointPolicy, claims_set: ClaimsSet) -> None:
     claims = claims_set.claims
     for rule in policy.rules:
-        if rule.claim not in claims or not rule.test(claims[rule.claim]):
+        passed = rule.claim in claims and rule.test(claims[rule.claim])
+        if hasattr(passed, "__await__"):  # true whatever it would say
+            message = f"the rule on {rule.claim!r} is asynchronous; use rules.check_async"
+            raise TypeError(message)
+        if not passed:
             raise Refusal(Reason.RULE_REFUSED, rule.claim, rule.text, claims.get(rule.claim))
     for question in policy.questions:
         if question.claim not in claims:  # an absent claim never passes; nobody needs to be asked

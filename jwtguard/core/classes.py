@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from enum import Enum, StrEnum
 from typing import Literal, TypeAlias
 
+from jwtguard.core.columns import member
 from jwtguard.core.limits import check_amount
 from jwtguard.errors import ConfigurationError
 
@@ -137,6 +138,10 @@ class TokenClass:
                 audience without a claim that must hold it.
         """
         key = f"classes.{self.name}"
+        for name, kind in (("header_key", HeaderKey), ("subject", Subject), ("audience_count", AudienceCount)):
+            object.__setattr__(self, name, member(kind, getattr(self, name), f"{key}.{name}"))
+        if self.audience is not NO_AUDIENCE:
+            object.__setattr__(self, "audience", member(Audience, self.audience, f"{key}.audience"))
         if not self.typ:
             message = "typ must list at least one type"
             raise ConfigurationError(message, key=f"{key}.typ", rule="R-CLS-02")

@@ -51,11 +51,11 @@ def check_csrf(policy: EndpointPolicy, head: RequestHead, token: CookieToken, ke
 
 
 def _check_safe(policy: EndpointPolicy, head: RequestHead, seen: Mapping[bytes, bytes]) -> None:
-    site = seen.get(_SITE)
-    if site is None or site in _OURS or seen.get(_ORIGIN) in policy.origins:
+    site, origin = seen.get(_SITE), seen.get(_ORIGIN)
+    if origin in policy.origins or site in _OURS or (site is None and origin is None):
         return
     if not (policy.navigable and _leads_here(head, seen)):
-        raise Refusal(Reason.CSRF, "sec-fetch-site", "same-origin, none, or a link to a navigable page", site)
+        raise Refusal(Reason.CSRF, "sec-fetch-site", "same-origin, none, or a link to a navigable page", site or origin)
 
 
 def _check_unsafe(policy: EndpointPolicy, seen: Mapping[bytes, bytes]) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TypeAlias
+from typing import TypeAlias, TypedDict, Unpack
 
+from jwtguard.core.columns import instance, member, several, texts
 from jwtguard.core.issuer import Kind
 from jwtguard.core.limits import check_amount
 from jwtguard.core.origins import check_origins
@@ -61,6 +62,7 @@ class Carrier:
             ConfigurationError: A name is empty, holds other characters, or a header is spelt in
                 upper case.
         """
+        object.__setattr__(self, "kind", member(CarrierKind, self.kind, "carriers"))
         for part in (self.name, self.scheme):
             if not part or not set(part) <= _TOKEN_CHARACTERS:
                 message = f"{part!r} is no header, scheme or cookie name"
@@ -83,6 +85,10 @@ def session_cookie(name: str) -> Carrier:
     return Carrier(CarrierKind.SESSION, name)
 
 
+def _carrier(value: object, key: str) -> Carrier:
+    return BEARER if value == "bearer" else instance(value, (Carrier,), key)
+
+
 class Csrf(StrEnum):
     """What proves that a request with a cookie comes from our own pages (R-STO-03, R-STO-04)."""
 
@@ -98,7 +104,7 @@ class ActorRule(StrEnum):
     REQUIRED = "required"
 
 
-Actors: TypeAlias = ActorRule | frozenset[str]
+Actors: TypeAlias = ActorRule | Collection[str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,11 +140,11 @@ class Demands:
     audience: Sequence[str] = ()
     algorithms: Sequence[str] = ()
     carriers: Sequence[Carrier] = (BEARER,)
-    scopes: frozenset[str] = frozenset()
-    any_scopes: frozenset[str] = frozenset()
-    roles: frozenset[str] = frozenset()
+    scopes: Collection[str] = frozenset()
+    any_scopes: Collection[str] = frozenset()
+    roles: Collection[str] = frozenset()
     rules: Sequence[ClaimRule | AsyncRule] = ()
-    kinds: frozenset[Kind] = frozenset()
+    kinds: Collection[Kind] = frozenset()
     actors: Actors = ActorRule.ANY
     tenant: Tenant | None = None
     model: type | None = None
@@ -154,12 +160,14 @@ class Demands:
         return "policy"
 
     def __post_init__(self) -> None:
-        """Refuse a policy that says too little or contradicts itself.
+        """Read the columns as a policy file would, and refuse what says too little or contradicts itself.
 
         Raises:
-            ConfigurationError: A protected endpoint without classes or carriers, a public one with any, a
-                scope outside the alphabet of RFC 6749, section 3.3, or a value that could never match.
+            ConfigurationError: A column holds something else than it should, a protected endpoint is without
+                classes or carriers, a public one has any, a scope is outside the alphabet of RFC 6749, section
+                3.3, or a value could never match.
         """
+        self._read()
         if self.access is Access.PUBLIC and (self.accept or self._grants()):
             message = "a public endpoint reads no token, so it can demand nothing"
             raise ConfigurationError(message, key=self.key, rule="R-POL-01")
@@ -177,6 +185,34 @@ class Demands:
         if page and not (leads and page.isascii() and page.isprintable() and " " not in page):
             message = f"{self.login_page!r} is neither a path of this site nor a URL"
             raise ConfigurationError(message, key=f"{self.key}.login_page", rule="R-ERR-10")
+
+    def _read(self) -> None:
+        """Put columns written as a policy file has them into the form that everything else compares."""
+        given: dict[str, object] = {name: getattr(self, name) for name in Additions.__annotations__}
+
+        def key(name: str) -> str:
+            return f"{self.key}.{name}"
+
+        read: dict[str, object] = {
+            "access": member(Access, self.access, key("access")),
+            "csrf": member(Csrf, given["csrf"], key("csrf")),
+            "kinds": frozenset(member(Kind, kind, key("kinds")) for kind in several(given["kinds"])),
+            "carriers": tuple(_carrier(carrier, key("carriers")) for carrier in several(given["carriers"])),
+        }
+        for name in ("accept", "issuers", "audience", "algorithms", "origins"):
+            read[name] = texts(given[name], key(name))
+        for name in ("scopes", "any_scopes", "roles"):
+            read[name] = frozenset(texts(given[name], key(name)))
+        word, hint = given["actors"], "write rules.check(claim, function)"
+        read["actors"] = (
+            member(ActorRule, word, key("actors")) if isinstance(word, str) else frozenset(texts(word, key("actors")))
+        )
+        rules = several(given["rules"])
+        read["rules"] = tuple(instance(rule, (ClaimRule, AsyncRule), key("rules"), hint) for rule in rules)
+        if self.tenant is not None:
+            instance(given["tenant"], (Tenant,), key("tenant"))
+        for name, value in read.items():
+            object.__setattr__(self, name, value)
 
     def _grants(self) -> bool:
         texts = self.scopes or self.any_scopes or self.roles or self.rules or self.kinds
@@ -198,7 +234,7 @@ class Demands:
         if self.access is Access.LOGIN and self._grants():
             message = "a login endpoint is open to everybody, so it can demand nothing"
             raise ConfigurationError(message, key=self.key, rule="R-CLS-10")
-        for scope in self.scopes | self.any_scopes:
+        for scope in (*self.scopes, *self.any_scopes):
             if not scope or not set(scope) <= _SCOPE_CHARACTERS:
                 message = f"{scope!r} is no scope (RFC 6749, section 3.3)"
                 raise ConfigurationError(message, key=f"{self.key}.scopes", rule="R-ERR-04")
@@ -227,6 +263,7 @@ class Endpoint(Demands):
         Raises:
             ConfigurationError: As ``Demands``, or there is no pattern.
         """
+        object.__setattr__(self, "match", texts(self.match, "endpoints.match"))
         if not self.match:
             message = "must match at least one path"
             raise ConfigurationError(message, key=self.key, rule="R-POL-01")
@@ -239,13 +276,30 @@ def at(match: Sequence[str], demands: Demands, *, name: str = "") -> Endpoint:
     return Endpoint(match=match, name=name, **columns)
 
 
-def access(  # noqa: PLR0913 - the columns that access tokens usually need
-    *, scopes: Iterable[str] = (), any_scopes: Iterable[str] = (), roles: Iterable[str] = (),
-    rules: Sequence[ClaimRule | AsyncRule] = (), kinds: Iterable[Kind] = (), carriers: Sequence[Carrier] = (BEARER,),
-    issuers: Sequence[str] = (), audience: Sequence[str] = (), max_age_s: float | None = None,
-) -> Demands:  # fmt: skip
-    """Demand an access token (RFC 9068) with these grants; for whatever else, write ``Demands``."""
-    return Demands(
-        accept=("access",), scopes=frozenset(scopes), any_scopes=frozenset(any_scopes), roles=frozenset(roles),
-        rules=rules, kinds=frozenset(kinds), carriers=carriers, issuers=issuers, audience=audience, max_age_s=max_age_s,
-    )  # fmt: skip
+class Additions(TypedDict, total=False):
+    """The columns of ``Demands`` that an author may add to a policy made by name, or write in place of its own."""
+
+    accept: Sequence[str]
+    issuers: Sequence[str]
+    audience: Sequence[str]
+    algorithms: Sequence[str]
+    carriers: Sequence[Carrier]
+    scopes: Collection[str]
+    any_scopes: Collection[str]
+    roles: Collection[str]
+    rules: Sequence[ClaimRule | AsyncRule]
+    kinds: Collection[Kind]
+    actors: Actors
+    tenant: Tenant | None
+    model: type | None
+    max_age_s: float | None
+    origins: Sequence[str]
+    csrf: Csrf
+    navigable: bool
+    login_page: str
+
+
+def access(**additions: Unpack[Additions]) -> Demands:
+    """Demand an access token (RFC 9068), and of it what the columns of ``Demands`` say."""
+    given: Additions = {"accept": ("access",), **additions}
+    return Demands(**given)

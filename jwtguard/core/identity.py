@@ -13,6 +13,7 @@ from typing import TypeVar
 from jwtguard.core.claims import ClaimsSet
 from jwtguard.core.claims_model import convert
 from jwtguard.core.issuer import Kind
+from jwtguard.core.policy import EndpointPolicy
 from jwtguard.core.principal import actors_of, kind_of, roles_of, tenant_of
 from jwtguard.core.strict_json import JsonValue, frozen
 
@@ -27,12 +28,12 @@ class Identity:
     The key of a principal is the pair (``issuer``, ``subject``), never an e-mail address or a name.
     """
 
-    __slots__ = ("_claims", "_max_age_s", "_policy")
+    __slots__ = ("_claims", "_policy", "_under")
 
-    def __init__(self, claims: ClaimsSet | None, policy: str, max_age_s: float | None = None) -> None:
+    def __init__(self, claims: ClaimsSet | None, policy: str, under: EndpointPolicy | None = None) -> None:
         self._claims = claims
         self._policy = policy
-        self._max_age_s = max_age_s
+        self._under = under
 
     def __repr__(self) -> str:
         """Show issuer name, class and policy; no claim value."""
@@ -49,6 +50,10 @@ class Identity:
     def __hash__(self) -> int:
         """Hash the principal."""
         return hash(self.key)
+
+    def is_under(self, policy: EndpointPolicy | None) -> bool:
+        """Whether this very policy admitted the caller: another guard may have one of the same name."""
+        return policy is not None and self._under is policy
 
     def _text(self, name: str) -> str:
         value = self._claims.claims.get(name) if self._claims else None
@@ -175,9 +180,10 @@ class Identity:
         """The first NumericDate at which the token is refused here, leeway included; infinite without one."""
         if self._claims is None:
             return float("inf")
-        if self._max_age_s is None:
+        max_age_s = self._under.max_age_s if self._under is not None else None
+        if max_age_s is None:
             return self._claims.good_until
-        end = (self.issued_at or 0.0) + self._max_age_s + self._claims.profile.leeway_s
+        end = (self.issued_at or 0.0) + max_age_s + self._claims.profile.leeway_s
         return min(self._claims.good_until, end)
 
     @property
@@ -195,7 +201,7 @@ class Identity:
     def claims_as(self, model: type[T]) -> T:
         """Return the claims as a dataclass, msgspec or pydantic type of yours (R-IDN-08).
 
-        An endpoint that names the model in its policy refuses to be called with claims that do not fit.
+        At an endpoint that names the model in its policy, claims that do not fit are a server error (500).
 
         Raises:
             LookupError: Nobody is authenticated, so there are no claims.

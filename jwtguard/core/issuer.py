@@ -10,6 +10,7 @@ from enum import StrEnum
 from pathlib import PurePath
 
 from jwtguard.core.classes import PUBLISHED, READY_MADE, Audience, Expires, Marker, TokenClass, prove_exclusive
+from jwtguard.core.columns import instance
 from jwtguard.errors import ConfigurationError, unknown
 
 HMAC = ("HS256", "HS384", "HS512")
@@ -145,7 +146,9 @@ class Issuer:
         if not self.issuer:
             message = "must be the issuer's exact `iss`"
             raise ConfigurationError(message, key=f"{key}.issuer", rule="R-CLM-02")
-        for column in ("audience", "client_id", "key_urls", "roles_claim", "user_subjects", "tenants"):
+        sources = (Discovery, JwksUri, InlineKeys, KeyFile)
+        instance(self.keys, sources, f"{key}.keys", 'in a file: keys = "discovery"')
+        for column in ("algorithms", "audience", "client_id", "key_urls", "roles_claim", "user_subjects", "tenants"):
             if isinstance(getattr(self, column), str):
                 message = "must be a tuple of texts; a text alone would be read letter by letter"
                 raise ConfigurationError(message, key=f"{key}.{column}", rule="R-CLM-03")

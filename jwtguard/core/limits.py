@@ -62,6 +62,7 @@ class Limits:
     kid_negative: int = 1024
 
     outside_s: float = 0.25
+    outside_threads: int = 40
     subject_s: float = 30.0
     subjects: int = 10_000
 

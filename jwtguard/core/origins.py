@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
 from jwtguard.errors import ConfigurationError
 
+_HOST = re.compile(r"[a-z0-9._-]+|[0-9a-f:.]*:[0-9a-f:.]*")  # a name in ASCII, or an IPv6 address; no wildcard
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -37,7 +39,7 @@ def origin_of(url: str) -> str | None:
     except ValueError:
         return None
     host = parts.hostname
-    if parts.scheme not in _DEFAULT_PORTS or not host or not host.isascii() or parts.username is not None:
+    if parts.scheme not in _DEFAULT_PORTS or not host or not _HOST.fullmatch(host) or parts.username is not None:
         return None
     shown = f"[{host}]" if ":" in host else host
     suffix = "" if port in (None, _DEFAULT_PORTS[parts.scheme]) else f":{port}"

@@ -50,13 +50,21 @@ class Pattern:
         self.rest = segments[-1] == _REST
         self.segments = tuple(_segment(part, text, key) for part in (segments[:-1] if self.rest else segments))
 
+    def covers(self, path: str) -> bool:
+        """Tell whether a path is one of this pattern's."""
+        given = path.split("/")[1:]
+        if len(given) < len(self.segments) or (len(given) > len(self.segments) and not self.rest):
+            return False
+        pairs = zip(self.segments, given, strict=False)
+        return all(part == ours or (ours is None and part != "") for ours, part in pairs)
+
 
 def _segment(part: str, text: str, key: str) -> str | None:
     """Return a literal, or ``None`` for a parameter."""
     if part.startswith("{") and part.endswith("}") and part.isascii() and part[1:-1].isidentifier():
         return None
-    if any(mark in part for mark in "{}*?#") or not (part.isprintable() or not part):
-        message = f"{part!r} in {text!r} is neither literal, nor {{name}}, nor a final **"
+    if any(mark in part for mark in "{}<>*?#") or not (part.isprintable() or not part):
+        message = f"{part!r} in {text!r} is neither literal, nor {{name}} (without a type), nor a final **"
         raise ConfigurationError(message, key=key, rule="R-POL-03")
     if "%" in part:
         message = f"{part!r} in {text!r} must be written decoded, as the router sees it"
@@ -119,7 +127,7 @@ class PathTrie(Generic[T]):
         if found is None and method and (path.isprintable() or not _has_controls(path)):
             found = self._search(method, path)
             if found is not None and ("//" in path or "/." in path or "\\" in path):
-                others = [self._search(method, reading) for reading in _readings(path)]
+                others = [self._search(method, reading) for reading in readings(path)]
                 found = found if all(other is not None and other[1] is found[1] for other in others) else None
         return found[1] if found is not None else None
 
@@ -138,7 +146,7 @@ class PathTrie(Generic[T]):
             raise ConfigurationError(message, key="endpoints.match", rule="R-POL-05")
 
 
-def _readings(path: str) -> tuple[str, str]:
+def readings(path: str) -> tuple[str, str]:
     """Resolve a path as file systems do (``//`` is ``/``), and as URLs do (a segment; RFC 3986, section 5.2.4)."""
     plain = path.replace("\\", "/")
     kept: list[str] = []

@@ -59,7 +59,7 @@ def decide_at(
     if policy.access in _OPEN:
         if context.publication is not None and policy is context.table.metadata:
             return Served(policy, context.publication.answer(head.method))
-        return Allowed(policy, Identity(None, policy.name))
+        return Allowed(policy, Identity(None, policy.name, policy))
     try:
         token = extract(policy, head, context.limits, context.mode)
         if token is None:
@@ -118,7 +118,7 @@ def _admit(context: Context, asked: Asked, claims_set: ClaimsSet, remember: Reme
     ask_subject = context.confirmed is not None and not context.confirms(claims_set, asked.monotonic)
     if policy.questions or ask_subject:
         return Unconfirmed(asked, claims_set, remember, ask_subject=ask_subject)
-    return Allowed(policy, Identity(claims_set, policy.name, policy.max_age_s), remember)
+    return Allowed(policy, Identity(claims_set, policy.name, policy), remember)
 
 
 def verification(context: Context, unfinished: Unfinished) -> Generator[Need, Answer, Decision]:
@@ -141,10 +141,10 @@ def verification(context: Context, unfinished: Unfinished) -> Generator[Need, An
         answer = yield need
         if answer is not True:
             return not_answered(policy, answer, refusal, outcome.remember)
-    return Allowed(policy, Identity(outcome.claims_set, policy.name, policy.max_age_s), outcome.remember)
+    return Allowed(policy, Identity(outcome.claims_set, policy.name, policy), outcome.remember)
 
 
 def _without_token(policy: EndpointPolicy) -> Decision:
     if policy.access is Access.OPTIONAL:
-        return Allowed(policy, Identity(None, policy.name))
+        return Allowed(policy, Identity(None, policy.name, policy))
     return Refused(policy, Refusal(Reason.MISSING_TOKEN, "credential", "a token in a declared carrier", None))

@@ -13,6 +13,7 @@ from enum import StrEnum
 
 from jwtguard.core.claims_model import reader_of
 from jwtguard.core.classes import Expires, NoExpiry, TokenClass
+from jwtguard.core.columns import instance, member
 from jwtguard.core.endpoint import Access, ActorRule, CarrierKind, Endpoint
 from jwtguard.core.issuer import Issuer
 from jwtguard.core.limits import Limits
@@ -132,10 +133,10 @@ class EndpointPolicy:
 
     def _grant(self, endpoint: Endpoint) -> None:
         self.max_age_s = endpoint.max_age_s
-        self.scopes, self.any_scopes = endpoint.scopes, endpoint.any_scopes
+        self.scopes, self.any_scopes = frozenset(endpoint.scopes), frozenset(endpoint.any_scopes)
         self.rules = tuple(rule for rule in endpoint.rules if isinstance(rule, ClaimRule))
         self.questions = tuple(rule for rule in endpoint.rules if isinstance(rule, AsyncRule))
-        self.roles, self.kinds, self.actors = endpoint.roles, endpoint.kinds, endpoint.actors
+        self.roles, self.kinds, self.actors = frozenset(endpoint.roles), frozenset(endpoint.kinds), endpoint.actors
         model = endpoint.model
         self.fits: Callable[[JsonObject], object] | None = reader_of(model) if model is not None else None
         self.tenant = TenantReader(endpoint.tenant, self.patterns, endpoint.key) if endpoint.tenant else None
@@ -189,11 +190,20 @@ class Config:
     csrf_keys: Sequence[bytes] = field(default=(), repr=False)
 
     def __post_init__(self) -> None:
-        """Put one issuer for each tenant in the place of an issuer with tenants (R-JWK-15).
+        """Read the columns as a policy file would, and put an issuer for each tenant in the place of one with tenants.
 
         Raises:
-            ConfigurationError: A secret is too short.
+            ConfigurationError: A column holds something else than it should, or a secret is too short.
         """
+        object.__setattr__(self, "mode", member(Mode, self.mode, "mode"))
+        object.__setattr__(self, "startup", member(Startup, self.startup, "startup"))
+        columns: tuple[tuple[str, type[object]], ...] = (
+            ("issuers", Issuer), ("endpoints", Endpoint), ("classes", TokenClass), ("overrides", Override),
+        )  # fmt: skip
+        for name, kind in columns:
+            for item in getattr(self, name):
+                instance(item, (kind,), name)
+        instance(self.limits, (Limits,), "limits")
         if any(len(key) < _SECRET_BYTES for key in self.csrf_keys):
             message = f"must hold at least {_SECRET_BYTES} random bytes; `openssl rand -base64 32` makes them"
             raise ConfigurationError(message, key="csrf_keys", rule="R-STO-04")

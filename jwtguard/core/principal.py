@@ -46,7 +46,9 @@ def tenant_of(claims_set: ClaimsSet) -> str:
     if issuer.tenant_claim is None:
         return issuer.tenant
     value = claims_set.claims.get(issuer.tenant_claim)
-    return value if isinstance(value, str) else ""
+    if not isinstance(value, str) or (issuer.family and value != issuer.tenant):
+        return ""  # one tenant's keys sign for no other
+    return value
 
 
 def actors_of(claims_set: ClaimsSet) -> tuple[str, ...]:

@@ -49,6 +49,10 @@ class Token:
             self._digest = sha256(self._secret).digest()
         return self._digest
 
+    def signed_digest(self) -> bytes:
+        """Return the SHA-256 of what is signed: who holds the token can give ECDSA's signature other bytes."""
+        return sha256(self._secret.rpartition(b".")[0]).digest()
+
 
 class CookieToken(Token):
     """A token that the browser attached by itself: it counts only after the csrf stage."""
@@ -78,10 +82,11 @@ class RequestHead:
     and without the ``root_path``, exactly what the router will match. ``headers`` are (lower-case
     name, value) pairs of bytes in their order. ``scheme`` and ``server`` come from the server's own
     scope, never from a header (R-EXT-09). ``root_path`` is what goes before ``path`` in this
-    application's URLs. The header fields hold the credential, so ``repr`` shows none.
+    application's URLs. ``served_as`` is the other method that what lies behind may take the request for, where
+    the server does not say which; empty: none. The header fields hold the credential, so ``repr`` shows none.
     """
 
-    __slots__ = ("headers", "method", "path", "root_path", "scheme", "server")
+    __slots__ = ("headers", "method", "path", "root_path", "scheme", "served_as", "server")
 
     def __init__(  # noqa: PLR0913, PLR0917 - the parts of a request
         self, method: str, path: str, headers: Iterable[tuple[bytes, bytes]], scheme: str, server: str = "",
@@ -93,6 +98,7 @@ class RequestHead:
         self.scheme = scheme
         self.server = server
         self.root_path = root_path
+        self.served_as = ""
 
     def __repr__(self) -> str:
         """Show method and path, no header and no query."""

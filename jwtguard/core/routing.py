@@ -15,6 +15,6 @@ def route(table: PolicyTable, head: RequestHead) -> EndpointPolicy:
         Refusal: ``NO_POLICY``; what nobody wrote a policy for is closed.
     """
     policy = table.routes.find(head.method, head.path)
-    if policy is None:
+    if policy is None or (head.served_as and table.routes.find(head.served_as, head.path) is not policy):
         raise Refusal(Reason.NO_POLICY, "endpoint policy", "a policy for this method and path", None)
     return policy

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from inspect import iscoroutinefunction
 
 from jwtguard.core.classes import Scalar
 from jwtguard.core.strict_json import JsonValue
+from jwtguard.errors import ConfigurationError
 
 _PATTERN_CHARS = 256
 
@@ -20,6 +22,9 @@ class ClaimRule:
     __slots__ = ("claim", "test", "text")
 
     def __init__(self, claim: str, text: str, test: Callable[[JsonValue], object]) -> None:
+        if iscoroutinefunction(test):
+            message = "its test is asynchronous; use rules.check_async"
+            raise ConfigurationError(message, key=f"rules.{claim}", rule="R-CLM-12")
         self.claim = claim
         self.text = text
         self.test = test

@@ -41,6 +41,7 @@ class PolicyTable:
         for policy in self.endpoints:
             for text in policy.patterns:
                 self.routes.add(Pattern(text, key=f"endpoints.{policy.name}.match"), policy)
+        _check_names(self.endpoints)
         self.metadata = self._add_metadata()
         self.routes.prove_unambiguous()
 
@@ -194,11 +195,22 @@ class PolicyTable:
         return wanted
 
 
+def _check_names(endpoints: Iterable[EndpointPolicy]) -> None:
+    """Refuse two endpoints of one name: by it, a login finds the policy it is verified under."""
+    seen: set[str] = set()
+    for policy in endpoints:
+        if policy.name in seen:
+            message = "two endpoints have this name; give each its own"
+            raise ConfigurationError(message, key=f"endpoints.{policy.name}.name", rule="R-POL-05")
+        seen.add(policy.name)
+
+
 def _unique_issuers(issuers: Sequence[Issuer]) -> dict[str, Issuer]:
     found: dict[str, Issuer] = {}
     for issuer in issuers:
         names = {name for other in found.values() for name in (other.name, other.family)}
-        if issuer.issuer in found or issuer.name in names:
+        twice = issuer.family in {other.name for other in found.values()} - {""}
+        if issuer.issuer in found or issuer.name in names or twice:
             message = "is configured twice"
             raise ConfigurationError(message, key=f"issuers.{issuer.name}", rule="R-JWK-01")
         found[issuer.issuer] = issuer

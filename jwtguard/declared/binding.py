@@ -29,7 +29,8 @@ def endpoints_of(app: object, declarations: Sequence[Declaration], *, strict: bo
     Args:
         app: What ``order_of`` takes.
         declarations: Those of one guard.
-        strict: Whether a declaration without a route is an error; if not, it has no endpoint.
+        strict: Whether a declaration without a route is an error; if not, it has no endpoint. One whose function a
+            route reaches in its own stead always is.
 
     Raises:
         ConfigurationError: No route leads to a declaration, or a route's path is beyond a pattern.
@@ -42,8 +43,10 @@ def endpoints_of(app: object, declarations: Sequence[Declaration], *, strict: bo
             if declaration in patterns:
                 patterns[declaration] |= dict.fromkeys(patterns_of(stop, methods, declaration.name))
     lost = [declaration for declaration, found in patterns.items() if not found]
-    if lost and strict:
-        raise _lost(lost[0], stops)
+    for one in lost:
+        in_wrong_order = any(stop.endpoint is one.target for stop in stops)
+        if strict or in_wrong_order:  # that would let everybody in whom the file lets in
+            raise _lost(one, is_reached=in_wrong_order)
     return tuple(at(tuple(found), one.demands, name=one.name) for one, found in patterns.items() if found)
 
 
@@ -57,8 +60,8 @@ def _led_to(stop: Stop) -> Iterator[tuple[Declaration, tuple[str, ...]]]:
             yield found, (verb,)
 
 
-def _lost(declaration: Declaration, stops: Iterable[Stop]) -> ConfigurationError:
-    if any(stop.endpoint is declaration.target for stop in stops):
+def _lost(declaration: Declaration, *, is_reached: bool) -> ConfigurationError:
+    if is_reached:
         message = "a route leads to this function without its policy; put the route's decorator above the policy's"
     else:
         message = "has a policy, but no route of the application leads to it"
@@ -125,9 +128,9 @@ def check_strays(app: object, table: PolicyTable, endpoints: Iterable[Endpoint],
     order = order_of(app)
     rows = iter(census(app, table))
     for stop in order.stops if order is not None else ():
-        own = {declaration.name for declaration, _ in _led_to(stop)}
+        own = {method for _, methods in _led_to(stop) for method in methods}
         for row in (next(rows) for _ in stop.answers):
-            for name in {cover.name for cover in row.covers} & declared.keys() if not own else ():
+            for name in {cover.name for cover in row.covers} & declared.keys() if row.method not in own else ():
                 if not all(_covered(Pattern(text), patterns) for text in declared[name].match):
                     message = f"would also hold for {row.method} {row.path}, which has no policy of its own; write one"
                     raise ConfigurationError(message, key=name, rule="R-POL-01")

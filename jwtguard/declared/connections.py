@@ -157,7 +157,7 @@ class _Django:
         return head_of_django(self._request)
 
     def admit(self, identity: Identity) -> None:
-        self._request.identity = identity
+        self._request.identity = self._request.META[IDENTITY_KEY] = identity
 
     def refusal(self, answer: Answer) -> object:
         from django.http import HttpResponse  # noqa: PLC0415 - it serves this very request

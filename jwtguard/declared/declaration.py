@@ -14,6 +14,7 @@ from jwtguard.core.challenge import Answer
 from jwtguard.core.decision import Allowed, Decision, Refused, Served
 from jwtguard.core.endpoint import Demands
 from jwtguard.core.identity import Identity
+from jwtguard.core.policy import EndpointPolicy
 from jwtguard.core.request import RequestHead
 from jwtguard.core.table import PolicyTable
 from jwtguard.core.unfinished import Unfinished
@@ -22,6 +23,7 @@ from jwtguard.declared.connections import Connection, connection_in, scope_in
 from jwtguard.errors import ConfigurationError
 
 MARK = "__jwtguard__"
+ENTRIES = ("dispatch", "dispatch_request")  # of Starlette's and Django's class-based endpoints, and of Flask's
 _VERBS = ("get", "post", "put", "patch", "delete", "options", "query", "trace")
 
 
@@ -33,8 +35,17 @@ class Judge(Protocol):
         """The policy in force."""
         ...
 
+    @property
+    def declares(self) -> bool:
+        """Whether decorators declared any policy."""
+        ...
+
     def bind(self, app: object, *others: object) -> None:
         """Give every declared policy its routes."""
+        ...
+
+    def policy_of(self, name: str) -> EndpointPolicy | None:
+        """Return a declared policy, compiled; ``None`` before the start."""
         ...
 
     def decide_declared(self, name: str, head: RequestHead) -> Decision | tuple[Any, Unfinished]:
@@ -82,12 +93,12 @@ class Declaration:
         Raises:
             LookupError: There is no identity, and no connection to find one for.
         """
-        scope = scope_in(args, keywords)
-        if scope is not None and IDENTITY_KEY in scope and scope[IDENTITY_KEY].policy == self.name:
+        policy, scope = self.judge.policy_of(self.name), scope_in(args, keywords)
+        if scope is not None and IDENTITY_KEY in scope and scope[IDENTITY_KEY].is_under(policy):
             return None
         connection = connection_in(args, keywords)
         identity = CURRENT.get(None) if connection is None else connection.identity()
-        if identity is not None and identity.policy == self.name:
+        if identity is not None and identity.is_under(policy):
             return None
         if connection is None:
             message = (
@@ -129,9 +140,14 @@ def declared_on(endpoint: object) -> Declaration | None:
         endpoint = endpoint.func
     for place in (endpoint, getattr(endpoint, "view_class", None)):
         found = getattr(place, MARK, None)
-        if isinstance(found, Declaration):
+        if isinstance(found, Declaration) and (not isinstance(place, type) or _enters_by(place, found)):
             return found
     return None
+
+
+def _enters_by(kind: type, declaration: Declaration) -> bool:
+    """Whether a class is still entered through its policy: a subclass may have an entry of its own."""
+    return any(getattr(getattr(kind, name, None), MARK, None) is declaration for name in ENTRIES)
 
 
 def declared_within(endpoint: object) -> dict[str, Declaration]:

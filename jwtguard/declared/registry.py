@@ -46,6 +46,10 @@ class Declarations:
         self._app: object = None
         self._is_started = False
 
+    def __len__(self) -> int:
+        """Count the policies declared."""
+        return len(self._all)
+
     def protect(self, demands: Demands) -> Callable[[F], F]:
         """Return the decorator for a policy.
 

@@ -43,7 +43,7 @@ def _within(one: Collection[object], other: Collection[object]) -> bool:
 
 
 def _any_scopes(one: Demands, other: Demands) -> bool:
-    return bool(one.scopes & other.any_scopes) or _within(one.any_scopes, other.any_scopes)
+    return not set(one.scopes).isdisjoint(other.any_scopes) or _within(one.any_scopes, other.any_scopes)
 
 
 def _rules(one: Demands, other: Demands) -> bool:
@@ -75,9 +75,9 @@ COLUMNS: Mapping[str, Callable[[Demands, Demands], bool]] = {
     "audience": lambda one, other: _within(one.audience, other.audience),
     "algorithms": lambda one, other: _within(one.algorithms, other.algorithms),
     "carriers": lambda one, other: set(one.carriers) <= set(other.carriers),
-    "scopes": lambda one, other: one.scopes >= other.scopes,
+    "scopes": lambda one, other: set(one.scopes) >= set(other.scopes),
     "any_scopes": _any_scopes,
-    "roles": lambda one, other: one.roles >= other.roles,
+    "roles": lambda one, other: set(one.roles) >= set(other.roles),
     "rules": _rules,
     "kinds": lambda one, other: _within(one.kinds, other.kinds),
     "actors": lambda one, other: _actors(one.actors, other.actors),

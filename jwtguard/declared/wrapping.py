@@ -12,14 +12,12 @@ from typing import Any, ParamSpec, TypeVar
 
 from jwtguard.core.identity import Identity
 from jwtguard.current import CURRENT
-from jwtguard.declared.declaration import MARK, Declaration, declared_on, declared_within
+from jwtguard.declared.declaration import ENTRIES, MARK, Declaration, declared_on, declared_within
 from jwtguard.errors import ConfigurationError
 
 P = ParamSpec("P")
 R = TypeVar("R")
 T = TypeVar("T", bound=type)
-
-_ENTRIES = ("dispatch", "dispatch_request")  # of Starlette's and Django's class-based endpoints, and of Flask's
 
 
 def behind(declaration: Declaration, target: Callable[..., Any]) -> Callable[..., Any]:
@@ -37,11 +35,13 @@ def behind(declaration: Declaration, target: Callable[..., Any]) -> Callable[...
 
 
 def _class(declaration: Declaration, target: T) -> T:
-    for name in _ENTRIES:
+    for name in ENTRIES:
         entry = getattr(target, name, None)
         if entry is not None:
             waits = getattr(target, "view_is_async", False)  # Django: its dispatch returns what must be awaited
-            setattr(target, name, _awaited(declaration, entry) if waits else _function(declaration, entry))
+            wrapped = _awaited(declaration, entry) if waits else _function(declaration, entry)
+            setattr(wrapped, MARK, declaration)
+            setattr(target, name, wrapped)
             return target
     message = "is no class-based endpoint: it has no dispatch"
     raise ConfigurationError(message, key=declaration.name, rule="R-POL-12")
@@ -64,13 +64,16 @@ def _awaited(declaration: Declaration, function: Callable[P, Awaitable[R]]) -> C
         outcome = await declaration.decide(connection)
         if not isinstance(outcome, Identity):
             return await connection.refuse(outcome)
+        earlier = connection.identity()
         connection.admit(outcome)
         before = CURRENT.set(outcome)
         try:
             return await function(*args, **keywords)
         finally:
-            if connection.shares_context:
+            if connection.shares_context or earlier is not None:
                 CURRENT.reset(before)
+            if earlier is not None:  # a decorated function called another
+                connection.admit(earlier)
 
     return wrapper
 
@@ -84,12 +87,15 @@ def _called(declaration: Declaration, function: Callable[P, R]) -> Callable[P, o
         outcome = declaration.decide_sync(connection)
         if not isinstance(outcome, Identity):
             return connection.refusal(outcome)
+        earlier = connection.identity()
         connection.admit(outcome)
         before = CURRENT.set(outcome)  # and back: the thread may serve somebody else next
         try:
             return function(*args, **keywords)
         finally:
             CURRENT.reset(before)
+            if earlier is not None:  # a decorated function called another
+                connection.admit(earlier)
 
     return wrapper
 

@@ -47,8 +47,7 @@ _ADDED = (
     (b"x-content-type-options", b"nosniff"),
 )
 _NO_STORE = {"cache-control": "no-store"}
-_LENGTH, _FRAMING = b"content-length", frozenset({b"content-length", b"transfer-encoding"})
-_BODILESS = frozenset({"GET", "HEAD", "OPTIONS"})
+_LENGTH, _FRAMING, _BODILESS = b"content-length", {b"content-length", b"transfer-encoding"}, {"GET", "HEAD", "OPTIONS"}
 _OK, _REDIRECTS, _NOT_MODIFIED, _POLICY_VIOLATION = 200, range(300, 400), 304, 1008
 
 
@@ -84,13 +83,11 @@ class Forward:
         url = self._targets.find(head.method, head.path, scope.get("query_string", b""))
         if url is None:
             await Response(status_code=403, headers=_NO_STORE)(scope, receive, send)
-            return
-        token = await _token(scope, head)
-        if not isinstance(token, Token):
+        elif isinstance(token := await _token(scope, head), Token):
+            await self._call(url, token, Request(scope, receive), send)
+        else:
             status = 503 if token is CANNOT_TELL else 401
             await Response(status_code=status, headers=_NO_STORE)(scope, receive, send)
-            return
-        await self._call(url, token, Request(scope, receive), send)
 
     async def _call(self, url: str, token: Token, request: Request, send: Send) -> None:
         import httpx2  # noqa: PLC0415 - an application that mounts it may never be asked
@@ -119,10 +116,12 @@ async def _token(scope: Scope, head: RequestHead) -> object:
     connection = scope.get(CONNECTION_KEY)
     if not isinstance(connection, Connection):
         message = "Forward must be mounted behind JWTGuardMiddleware, at an endpoint that is not public"
-        raise RuntimeError(message)  # noqa: TRY004 - not the caller's argument is wrong, but where it is mounted
+        raise RuntimeError(message)  # noqa: TRY004 - it is no argument that is wrong, but the place
     snapshot = connection.guard.snapshot
     known = (*snapshot.table.endpoints, *snapshot.declared.values())
-    policy = next(policy for policy in known if policy.name == connection.identity.policy)
+    policy = next((policy for policy in known if policy.name == connection.identity.policy), None)
+    if policy is None:  # the policy was reloaded since
+        return CANNOT_TELL
     name = extract(policy, head, snapshot.table.limits, snapshot.table.config.mode)
     if name is not None and not isinstance(name, SessionName):
         message = f"the policy {policy.name!r} let a token in that came with the request; take session cookies alone"

@@ -13,6 +13,7 @@ Replace the file by renaming another over it. While it is written in place, keys
 
 from __future__ import annotations
 
+import os
 import re
 import stat
 import threading
@@ -147,7 +148,10 @@ def _signature_of(path: str) -> _Signature:
 
 def _content_of(path: str, most_bytes: int) -> bytes:
     try:
-        with Path(path).open("rb") as file:
+        # It may have become a pipe since it was looked at: opening one waits, unless told not to.
+        with os.fdopen(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)), "rb") as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise _Faulty(FileFault.NOT_A_FILE)
             content = file.read(most_bytes + 1)
     except FileNotFoundError:
         raise _Faulty(FileFault.MISSING) from None

@@ -19,6 +19,7 @@ from jwtguard.core.table import PolicyTable
 from jwtguard.errors import ConfigurationError
 from jwtguard.lint.app_routes import order_of
 from jwtguard.lint.cors import stop_on_open_cors
+from jwtguard.lint.demands import demands_of
 from jwtguard.lint.route_order import WEBSOCKET, Kind, Routes, Stop
 from jwtguard.lint.specimens import Tree, tree_of
 
@@ -46,6 +47,7 @@ class Cover:
     classes: tuple[str, ...]
     scopes: tuple[str, ...]
     any_scopes: tuple[str, ...]
+    demands: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,7 +258,11 @@ def _ends_elsewhere(takers: dict[tuple[str, str], Stop | None]) -> str:
 
 
 def _cover(policy: EndpointPolicy) -> Cover:
-    classes = sorted({profile.token_class.name for profile in policy.profiles})
     return Cover(
-        policy.name, policy.access, tuple(classes), tuple(sorted(policy.scopes)), tuple(sorted(policy.any_scopes))
+        name=policy.name,
+        access=policy.access,
+        classes=tuple(sorted({profile.token_class.name for profile in policy.profiles})),
+        scopes=tuple(sorted(policy.scopes)),
+        any_scopes=tuple(sorted(policy.any_scopes)),
+        demands=demands_of(policy),
     )

@@ -85,6 +85,7 @@ def _layers(app: object, seen: set[int]) -> Iterator[object]:
         seen.add(id(app))
         yield app
         yield from getattr(app, "user_middleware", ())
+        yield from _layers(getattr(app, "middleware_stack", None), seen)  # of a router, which builds it at once
         routes = getattr(app, "routes", ())
         for route in routes if isinstance(routes, list | tuple) else ():
             yield from _layers(getattr(route, "app", None), seen)

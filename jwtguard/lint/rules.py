@@ -19,6 +19,7 @@ from jwtguard.lint.findings import Finding, Severity
 Held = Mapping[str, HeldKeys]
 Rule = Callable[[PolicyTable, Held], Iterator[Finding]]
 _HOUR_S = 3600.0
+OF_THE_APPLICATION = frozenset({"R-STO-07"})  # rules that need more than a policy, so that it may override them unseen
 _PREFIXES = ("__Host-", "__Secure-", "__Http-")
 
 
@@ -30,7 +31,7 @@ def lint(table: PolicyTable, held: Held) -> list[Finding]:
         held: The keys in force, by issuer name; inline keys are judged, fetched ones may not be there yet.
     """
     overrides = {(override.rule, override.at): override for override in table.config.overrides}
-    unused = dict(overrides)
+    unused = {key: override for key, override in overrides.items() if key[0] not in OF_THE_APPLICATION}
     findings: list[Finding] = []
     for rule in RULES:
         for finding in dict.fromkeys(rule(table, held)):  # the tenants of an issuer are found fault with once

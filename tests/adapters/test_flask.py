@@ -213,7 +213,7 @@ def test_a_preflight_of_a_mounted_application_stays_outside(app: Flask) -> None:
     app.wsgi_app = DispatcherMiddleware(app.wsgi_app, {"/mounted": mounted})  # type: ignore[method-assign]
     JWTGuard(app, guard=guard(*POLICY))
     client = app.test_client()
-    assert ask(client, "/mounted/x", PREFLIGHT, "OPTIONS").data == b""
+    assert ask(client, "/mounted/x", PREFLIGHT, "OPTIONS").status_code in (401, 403)
     assert ask(client, "/mounted/x").status_code == 401
     assert mounted.environs == []
     assert ask(client, "/mounted/x", bearer()).data == b"from the application"

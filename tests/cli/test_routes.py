@@ -100,7 +100,8 @@ def test_what_is_found_and_the_exit_code(routes: Run, app: str, code: int, told:
 DECORATED = """
 from starlette.applications import Starlette
 from starlette.routing import Route
-from jwtguard import Config, Guard, InlineKeys, Issuer, Mode, access
+from starlette.middleware import Middleware
+from jwtguard import Config, Guard, InlineKeys, Issuer, JWTGuardMiddleware, Mode, access
 
 issuer = Issuer(
     name="login", issuer="https://login.example.com/", audience=("https://api.example.com",), algorithms=("ES256",),
@@ -120,6 +121,12 @@ guard_of_gap = Guard(Config(issuers=[issuer], endpoints=[], mode=Mode.DEVELOPMEN
 async def page(request): ...
 
 gap = Starlette(routes=[Route("/x", page), Route("/forgotten", forgotten)])
+guard_of_disorder = Guard(Config(issuers=[issuer], endpoints=[], mode=Mode.DEVELOPMENT))
+async def open_to_all(request): ...
+guard_of_disorder.protect(access(scopes={"admin"}))(open_to_all)
+disordered = Starlette(
+    routes=[Route("/x", open_to_all)], middleware=[Middleware(JWTGuardMiddleware, guard=guard_of_disorder)]
+)
 plain = Starlette(routes=[Route("/forgotten", forgotten)])
 """
 
@@ -129,6 +136,7 @@ plain = Starlette(routes=[Route("/forgotten", forgotten)])
     [
         ("covered", 0, "access; scope reports:read"),
         ("gap", 1, "unprotected: GET /forgotten"),
+        ("disordered", 2, "put the route's decorator above the policy's"),
         ("plain", 2, "declares no policy by decorators; give the policy file"),
     ],
 )
@@ -155,7 +163,9 @@ def test_machines_get_json(routes: Run) -> None:
         "endpoint": "health",
         "verdict": "covered",
         "note": "",
-        "policies": [{"name": "GET /health", "access": "public", "classes": [], "scopes": [], "any_scopes": []}],
+        "policies": [
+            {"name": "GET /health", "access": "public", "classes": [], "scopes": [], "any_scopes": [], "demands": []}
+        ],
     }
     assert document["routes"][1]["verdict"] == "unprotected"
     assert json.loads(routes("census_subject:covered", "--json").stdout)["ok"] is True

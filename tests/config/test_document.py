@@ -335,3 +335,9 @@ def test_an_override_says_which_since_when_and_why(change: tuple[str, str], mess
 def test_an_override_is_written_once() -> None:
     """R-GOV-02: two overrides of one finding would leave open which reason and date hold."""
     assert "R-CLM-05 is overridden here already [R-GOV-02]" in refused(OVERRIDE + OVERRIDE)
+
+
+def test_a_key_of_the_top_after_a_table() -> None:
+    """R-POL-06: TOML puts what follows a table into it; who appends `mode` at the end is told where it belongs."""
+    with pytest.raises(ConfigurationError, match=r"'mode' belongs at the top of the file, before the first \[table\]"):
+        parse(f"{LOGIN}{REPORTS}mode = 'development'\n", name="jwtguard.toml")

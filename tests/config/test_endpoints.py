@@ -186,7 +186,7 @@ def test_an_unknown_class_is_named_where_it_was_written() -> None:
         ("get /a", "unknown method 'get'; "),
         ("HEAD /a", "HEAD follows GET; write GET [R-POL-04]"),
         ("GET a", "the path of 'GET a' must start with '/' [R-POL-03]"),
-        ("GET /*", "'*' in 'GET /*' is neither literal, nor {name}, nor a final ** [R-POL-03]"),
+        ("GET /*", "'*' in 'GET /*' is neither literal, nor {name} (without a type), nor a final ** [R-POL-03]"),
         ("GET /a%20b", "'a%20b' in 'GET /a%20b' must be written decoded, as the router sees it [R-POL-03]"),
     ],
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -212,3 +213,26 @@ def test_a_token_is_no_session() -> None:
     for value in (USER.decode(), "s-nobody"):
         sent = {"cookie": f"__Host-session={value}", "sec-fetch-site": "same-origin"}
         assert judged("bff", sent) is Reason.UNKNOWN_SESSION
+
+
+PAGE = Path(__file__).parents[2] / "docs/storage.md"
+SNIPPETS = dict(re.findall(r"<!-- storage: (\w+) -->\n```\w+\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL))
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_the_page_shows_each_preset_as_it_is(name: str) -> None:
+    """R-STO-15: the lines that docs/storage.md shows as comments are those of the preset, no more and no fewer."""
+    shown = SNIPPETS[name]
+    spelt_out = re.sub(r"^# ", "", re.sub(r"^use .*\n", "", shown, flags=re.MULTILINE), flags=re.MULTILINE)
+    assert read(shown) == read(spelt_out)
+    written = {line.split()[1] for line in shown.splitlines() if line.startswith("# ")}
+    assert written == set(PRESETS[name])
+
+
+def test_the_page_shows_how_to_use_one() -> None:
+    """R-STO-15: the same policies in both of its spellings, and every preset in its table."""
+    said: dict[str, Any] = {}
+    exec(SNIPPETS["python"], said)  # noqa: S102 - a page of our own
+    page, reports = parse(HEAD + SNIPPETS["use"], name="jwtguard.toml").endpoints
+    assert (page, reports) == (at(("GET /",), said["page"]), at(("GET /reports", "POST /reports"), said["reports"]))
+    assert re.findall(r"^\| \[`(\w+)`\]", PAGE.read_text("utf-8"), re.MULTILINE) == list(PRESETS)

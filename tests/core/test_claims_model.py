@@ -278,6 +278,19 @@ def test_what_claims_cannot_fill_is_refused_when_it_is_named(model: Any) -> None
     assert caught.value.rule == "R-IDN-08"
 
 
+@dataclass(frozen=True)
+class Computed:
+    """What a model works out by itself."""
+
+    sub: str
+    initials: frozenset[str] = field(init=False, default=frozenset("?"))
+
+
+def test_what_a_model_works_out_is_no_claim() -> None:
+    """R-IDN-08: a field that is not filled from outside may be of any type, and a claim of its name is ignored."""
+    assert convert(Computed, {"sub": "user-1", "initials": ["x"]}) == Computed("user-1")
+
+
 def test_neither_library_is_imported_without_its_model() -> None:
     """R-IDN-08: a dataclass needs neither msgspec nor pydantic, and no entry of the import path is tried for them."""
     program = (

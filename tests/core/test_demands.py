@@ -175,6 +175,40 @@ def test_tenants_in_the_host(host: bytes, passes: bool) -> None:  # noqa: FBT001
     assert reason(by, "/x", (b"host", host), org="acme") is (None if passes else Reason.TENANT_MISMATCH)
 
 
+@pytest.mark.parametrize(
+    ("host", "passes"),
+    [
+        (b"acme.example.com:8443", True),
+        (b"acme.example.com", False),
+        (b"acme.example.com:443", False),
+        (b"acme.example.com:8443:8443", False),
+        (b"evil.example.com:8443", False),
+    ],
+)
+def test_tenants_in_a_host_with_its_port(host: bytes, passes: bool) -> None:  # noqa: FBT001
+    """R-POL-11: where the policy names a port, it is part of what must be the same."""
+    by = guarded(tenant=Tenant(TenantPlace.HOST, "{tenant}.example.com:8443"))
+    assert reason(by, "/x", (b"host", host), org="acme") is (None if passes else Reason.TENANT_MISMATCH)
+
+
+@pytest.mark.parametrize(
+    ("place", "name", "fields"),
+    [
+        (TenantPlace.HEADER, "x-tenant", []),
+        (TenantPlace.HEADER, "x-tenant", [(b"x-tenant", b" ")]),
+        (TenantPlace.HEADER, "x-tenant", [(b"x-tenant", b"acme"), (b"x-tenant", b"acme")]),
+        (TenantPlace.HOST, "{tenant}.example.com", []),
+        (TenantPlace.HOST, "{tenant}.example.com", [(b"host", b"example.com")]),
+    ],
+)
+def test_no_tenant_is_named(place: TenantPlace, name: str, fields: list[tuple[bytes, bytes]]) -> None:
+    """R-POL-11: where a request names no tenant, or two, the operator sees that it named none."""
+    decision = decided(guarded(tenant=Tenant(place, name)), "/x", *fields, org="acme")
+    assert isinstance(decision, Refused)
+    assert (decision.refusal.reason, decision.refusal.expected) == (Reason.TENANT_MISMATCH, None)
+    assert decision.refusal.seen == "acme"
+
+
 def test_a_tenant_without_a_request() -> None:
     """R-POL-11: a token verified by itself is of no request, so there is no tenant to compare."""
     by = guarded(tenant=HOSTED)

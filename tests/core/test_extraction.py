@@ -418,3 +418,14 @@ def test_plain_transport_without_a_credential() -> None:
     """R-EXT-09: what carries no credential is not refused for its transport."""
     assert taken(HEADER_ONLY, scheme="http") is None
     assert taken(HEADER_ONLY, (AUTH, b"Basic dTpw"), scheme="http") is None
+
+
+@pytest.mark.parametrize("count", [512, 513, 5000])
+def test_many_cookies_of_others_are_no_credential(count: int) -> None:
+    """R-EXT-06: how many cookies a field may hold counts only where one of them could be ours."""
+    others = b"; ".join([b"x=1"] * (count + 1))
+    assert extract(COOKIE_ONLY, head((COOKIE, others)), LIMITS, Mode.PRODUCTION) is None
+    if count > 512:
+        assert told(lambda: extract(COOKIE_ONLY, head((COOKIE, others + b"; at=t")), LIMITS, Mode.PRODUCTION))[0] is (
+            Reason.TOO_LARGE
+        )

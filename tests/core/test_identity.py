@@ -202,7 +202,7 @@ def test_an_identity_is_not_pickled() -> None:
 
 def test_only_a_claims_set_makes_an_identity() -> None:
     """R-IDN-04: there is no way to an authenticated identity but a validated claims set."""
-    assert list(inspect.signature(Identity).parameters) == ["claims", "policy", "max_age_s"]
+    assert list(inspect.signature(Identity).parameters) == ["claims", "policy", "under"]
     assert Identity(None, "x").is_authenticated is False
     assert not [name for name in dir(Identity) if "token" in name and name != "token_class"]
     assert not hasattr(identity(), "__dict__")

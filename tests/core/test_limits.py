@@ -40,6 +40,7 @@ PROMISED: dict[str, float] = {
     "cold_waiters": 1000,
     "kid_negative": 1024,
     "outside_s": 0.25,
+    "outside_threads": 40,
     "subject_s": 30,
     "subjects": 10_000,
     "remembered_tokens": 10_000,

@@ -13,17 +13,23 @@ from jwtguard import (
     Config,
     ConfigurationError,
     Expires,
+    Hooks,
     InlineKeys,
     JwksUri,
     Legacy,
     Limits,
+    LoginExpectations,
     Marker,
     Mode,
     NoExpiry,
     Override,
     Reason,
+    Tenant,
+    TenantPlace,
+    access,
     cookie,
 )  # fmt: skip
+from jwtguard.core.answering import PublicView
 from jwtguard.core.claims import validate_claims
 from jwtguard.core.classes import READY_MADE
 from jwtguard.core.decision import Context, Refused
@@ -33,6 +39,8 @@ from jwtguard.core.key_import import Published, import_key_set
 from jwtguard.core.keys import NO_KEYS, HeldKeys, SkipReason, refuse_unknown_kid
 from jwtguard.core.pipeline import decide
 from jwtguard.core.request import RequestHead
+from jwtguard.core.resource import Resource
+from jwtguard.issuing import CsrfCookie, TokenCookie
 from tests.core.policies import (
     FORGE,
     KEY,
@@ -147,6 +155,14 @@ STATED = [
     Override("rule", "at", date(2026, 1, 1), "reason"),
     Config(issuers=[], endpoints=[]),
     LIMITS,
+    access(),
+    Tenant(TenantPlace.PATH, "org"),
+    Resource("https://api.example.com"),
+    LoginExpectations(nonce="n"),
+    PublicView(401, "invalid_token", "No."),
+    Hooks(),
+    TokenCookie(),
+    CsrfCookie(),
 ]
 
 
@@ -161,14 +177,25 @@ def test_what_an_author_stated_cannot_be_changed(stated: DataclassInstance) -> N
 
 @pytest.mark.parametrize(
     "stated",
-    [READY_MADE["access"], LOGIN, endpoint("/x"), Config(issuers=[], endpoints=[]), LIMITS],
+    [
+        READY_MADE["access"],
+        LOGIN,
+        endpoint("/x"),
+        Config(issuers=[], endpoints=[]),
+        LIMITS,
+        access(),
+        LoginExpectations(nonce="n"),
+        Hooks(),
+        TokenCookie(),
+        CsrfCookie(),
+    ],
     ids=lambda stated: type(stated).__name__,
 )
 def test_long_rows_are_written_by_name(stated: DataclassInstance) -> None:
     """R-CLS-02: where columns are many, a value in the wrong place cannot be taken for another column."""
-    values = [getattr(stated, field.name) for field in dataclasses.fields(stated)]
-    with pytest.raises(TypeError, match="positional argument"):
-        type(stated)(*values)
+    for field in dataclasses.fields(stated):
+        with pytest.raises(TypeError, match="takes 1 positional argument"):
+            type(stated)(getattr(stated, field.name))
 
 
 def test_inline_keys_are_not_shown() -> None:

@@ -23,6 +23,7 @@ from jwtguard import (
 )
 from jwtguard.config import parse
 from jwtguard.core.table import PolicyTable
+from jwtguard.core.tenant import Tenant, TenantPlace
 from tests.core.class_tokens import bearer, status_of
 from tests.kit import answers
 from tests.kit.fake_clock import FakeClock
@@ -138,6 +139,17 @@ async def test_a_remembered_token_does_not_change_its_tenant(idp: FakeIdP) -> No
         credential = bearer(token(idp, name, KEYS[name]))
         for path, status in ((f"/{name}", 200), (f"/{other}", 401), (f"/{name}", 200), ("/both", 200)):
             assert await status_of(guard, path, credential) == status
+
+
+@pytest.mark.anyio
+async def test_an_endpoint_is_of_the_issuers_tenant(idp: FakeIdP) -> None:
+    """R-POL-11, R-JWK-15: at an endpoint that names its tenant in the path, a token opens its issuer's tenant alone."""
+    endpoint = Endpoint(match=("/{org}/x",), accept=("access",), tenant=Tenant(TenantPlace.PATH, "org"))
+    guard = guard_of(template(idp.issuer), endpoint)
+    for name, other in (("a", "b"), ("b", "a")):
+        credential = bearer(token(idp, name, KEYS[name]))
+        assert [await status_of(guard, f"/{org}/x", credential) for org in (name, other)] == [200, 403]
+        assert (await guard.verify_async(token(idp, name, KEYS[name]), accept="access")).tenant == name
 
 
 def test_the_family_is_all_of_its_tenants() -> None:

@@ -14,6 +14,7 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.routing import Mount
 from starlette.testclient import TestClient, WebSocketDenialResponse
+from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocketDisconnect
 
 from jwtguard import Access, Config, ConfigurationError, Demands, Guard, Hooks, JWTGuardMiddleware, session_cookie
@@ -289,6 +290,20 @@ def test_a_session_that_ends_in_between(api: Api) -> None:
 
     assert ask(backend(api, session_token=forgetful), "GET", "/api/reports").status == 503
     assert asked == [SESSION, SESSION]
+    assert api.connections == 0
+
+
+def test_a_reload_in_between(api: Api) -> None:
+    """R-STO-10, F69: a request whose policy is gone by a reload is told to come again; nothing is called."""
+    app = backend(api)
+    inner = app.routes[0].app  # type: ignore[attr-defined]  # a mount
+
+    async def reloading(scope: Scope, receive: Receive, send: Send) -> None:
+        scope["jwtguard.connection"].guard.reload(Config(issuers=(ISSUER,), endpoints=()))
+        await inner(scope, receive, send)
+
+    app.routes[0].app = reloading  # type: ignore[attr-defined]  # as above
+    assert ask(app, "GET", "/api/reports").status == 503
     assert api.connections == 0
 
 

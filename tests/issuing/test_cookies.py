@@ -74,6 +74,7 @@ def test_what_is_weaker_needs_a_reason(
     assert error.rule == "R-STO-01"
     assert error.key.endswith(f".{column}")
     assert f"weaker={{{weakness!r}:" in error.message
+    assert ("could begin with __" in error.message) is (weakness == "prefix")
     cookie = TokenCookie(**columns, weaker={weakness: "the old portal"})
     assert attributes(cookie)[1:] == expected
     assert dict(cookie.weaker) == {weakness: "the old portal"}

@@ -227,18 +227,18 @@ def test_after_an_idle_night_the_first_request_meets_the_new_keys(path: Path) ->
 def test_a_second_passes_between_two_looks(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """R-JWK-02: however many requests come, the file is looked at once a second, and read only if it changed."""
     world = World(path)
-    looks, reads, plain_stat, plain_open = [], [], Path.stat, Path.open
+    looks, reads, plain_stat, plain_open = [], [], Path.stat, os.open
 
     def count_stat(self: Path, **more: Any) -> os.stat_result:
         looks.extend([1] * (self == path))
         return plain_stat(self, **more)
 
-    def count_open(self: Path, *args: Any, **more: Any) -> Any:
-        reads.extend([1] * (self == path))
-        return plain_open(self, *args, **more)
+    def count_open(opened: Any, *args: Any, **more: Any) -> Any:
+        reads.extend([1] * (str(opened) == str(path)))
+        return plain_open(opened, *args, **more)
 
     monkeypatch.setattr(Path, "stat", count_stat)
-    monkeypatch.setattr(Path, "open", count_open)
+    monkeypatch.setattr(os, "open", count_open)
     token = world.token()
     for _ in range(3):
         world.clock.advance(LOOK_S)
@@ -378,18 +378,46 @@ def test_a_file_that_comes_back_is_read(path: Path) -> None:
     assert events.KeysRefreshed("login", 1) in world.events
 
 
-def test_a_file_that_cannot_be_opened_is_tried_again(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """F27: without a free file descriptor the keys serve on, and the change is seen once there is one."""
-    world, plain = World(path), Path.open
+def deep(levels: int) -> bytes:
+    """A key set whose arrays and objects nest as deep as that."""
+    nested: object = 1
+    for _ in range(levels - 3):  # the set, its list and the key are three
+        nested = [nested]
+    return json.dumps({"keys": [jwk("k2") | {"note": nested}]}).encode()
+
+
+def test_the_bounds_of_a_file(path: Path) -> None:
+    """F20, R-JWK-02: as many bytes and as many levels as the bounds say are read, and not one more."""
+    world = World(path)
+    full = jwks("k2").ljust(Limits().jwks_bytes)
+    for good, bad, fault in ((full, full + b" ", "file_too_large"), (deep(16), deep(17), "not_a_key_set")):
+        replace(path, good)
+        assert world.look() == {"k2"}
+        replace(path, jwks("k1"))
+        assert world.look() == {"k1"}
+        replace(path, bad)
+        assert world.look() == {"k1"}
+        assert world.faults()[-1] == fault
+
+
+@pytest.mark.parametrize(
+    ("error", "fault"),
+    [(OSError(24, "Too many open files"), "file_unreadable"), (FileNotFoundError(2, "gone"), "file_missing")],
+)
+def test_a_file_that_cannot_be_opened_is_tried_again(
+    path: Path, monkeypatch: pytest.MonkeyPatch, error: OSError, fault: str
+) -> None:
+    """F27: without a free file descriptor, or between two files, the keys serve on; then the change is seen."""
+    world, plain = World(path), os.open
     replace(path, jwks("k2"))
 
-    def fail(self: Path, *args: Any, **more: Any) -> Any:
-        raise OSError(24, "Too many open files")
+    def fail(*args: Any, **more: Any) -> Any:
+        raise error
 
-    monkeypatch.setattr(Path, "open", fail)
+    monkeypatch.setattr(os, "open", fail)
     assert [world.look(), world.look()] == [{"k1"}, {"k1"}]
-    assert world.faults() == ["file_unreadable"]
-    monkeypatch.setattr(Path, "open", plain)
+    assert world.faults() == [fault]
+    monkeypatch.setattr(os, "open", plain)
     assert world.look() == {"k2"}
 
 
@@ -440,16 +468,16 @@ def test_a_reload_with_other_limits_reads_the_file_anew(path: Path) -> None:
 
 def test_two_who_look_at_once_do_not_wait_for_each_other(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """R-JWK-02: while one reads a slow file, others go on with the keys in force."""
-    world, plain = World(path), Path.open
+    world, plain = World(path), os.open
     reading, let_go = threading.Event(), threading.Event()
     replace(path, jwks("k2"))
 
-    def slow(self: Path, *args: Any, **more: Any) -> Any:
+    def slow(*args: Any, **more: Any) -> Any:
         reading.set()
         assert let_go.wait(30)
-        return plain(self, *args, **more)
+        return plain(*args, **more)
 
-    monkeypatch.setattr(Path, "open", slow)
+    monkeypatch.setattr(os, "open", slow)
     ring = world.guard.snapshot.ring
     other = threading.Thread(target=ring.refresh_due)
     other.start()

@@ -15,6 +15,7 @@ Serve: TypeAlias = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaita
 
 _SEND_BUFFER_BYTES: Final = 64 * 1024  # small, so that what was sent is close to what was read
 _PATIENCE_S: Final = 10.0
+_TURNS: Final = 1000
 
 
 class ThreadServer:
@@ -98,13 +99,17 @@ class ThreadServer:
         await self._stopping.wait()
         server.close()
         await _some_turns()  # connections that the system has accepted are noticed
+        for _ in range(_TURNS):  # and asyncio's own tasks for them end: a loop that closes first leaks their sockets
+            if not asyncio.all_tasks() - self._tasks - {asyncio.current_task()}:
+                break
+            await asyncio.sleep(0.002)
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         for writer in self._writers:
             writer.transport.abort()
-        await asyncio.sleep(0.01)  # an aborted connection ends in the next turns of the loop
+        await _some_turns()  # an aborted connection ends in the next turns of the loop
 
     def _accepted(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         # A task that is cancelled before its first step closes nothing, so what is open is known from the start.

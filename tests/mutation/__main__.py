@@ -1,4 +1,4 @@
-"""Mutation testing of the core: ``python -m tests.mutation [STAGE ...]``. Exits 1 if a stage is below 85 %."""
+"""Mutation testing: ``python -m tests.mutation [STAGE ...]``. Exits 1 if a stage is below 85 %."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from tests.mutation.mutants import Site, sample, sites
 from tests.mutation.run import Job, limit_of, prepare, survivors
-from tests.mutation.stages import STAGES, own_files, source_of, wider_files
+from tests.mutation.stages import ROOT, STAGES, own_files, source_of, wider_files
 
 _SAMPLE = 40  # of each stage: about twelve minutes on two processes
 _LEAST_SCORE = 85
@@ -39,7 +39,7 @@ def _score(stage: str, most: int | None) -> float:
     left = _left_by(stage, left, wider_files(stage), _WIDER_LIMIT_S)
     killed = len(chosen) - len(left)
     score = 100 * killed / len(chosen) if chosen else 100.0
-    print(f"{stage:15} {len(chosen):4} of {len(found):4} mutants {killed:4} killed {score:6.1f} %", flush=True)
+    print(f"{stage:20} {len(chosen):4} of {len(found):4} mutants {killed:4} killed {score:6.1f} %", flush=True)
     for number in left:
         print(f"    {_described(stage, found[number])}", flush=True)
     return score
@@ -51,7 +51,7 @@ def _left_by(stage: str, numbers: Sequence[int], files: Sequence[str], limit_s: 
 
 
 def _described(stage: str, site: Site) -> str:
-    return f"jwtguard/core/{stage}.py:{site.line}: {site.before}  ->  {site.after}"
+    return f"{source_of(stage).relative_to(ROOT)}:{site.line}: {site.before}  ->  {site.after}"
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ import hypothesis.configuration
 import pytest
 
 from tests.mutation.mutants import mutated
-from tests.mutation.stages import PACKAGE, source_of
+from tests.mutation.stages import module_of, source_of
 
 _IMPORTED_ONCE = (
     "cryptography.hazmat.primitives.asymmetric.rsa", "cryptography.x509", "joserfc.jwk", "joserfc.jws", "joserfc.jwt",
@@ -122,7 +122,7 @@ class _Finder:
     """
 
     def __init__(self, stage: str, number: int | None) -> None:
-        self._name, self._path, self._number = f"{PACKAGE}.{stage}", str(source_of(stage)), number
+        self._name, self._path, self._number = module_of(stage), str(source_of(stage)), number
 
     def find_spec(self, name: str, path: object = None, target: object = None) -> ModuleSpec | None:
         if name != self._name:

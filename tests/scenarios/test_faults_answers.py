@@ -6,7 +6,6 @@ import dataclasses
 import json
 import threading
 from collections import Counter
-from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
@@ -21,40 +20,11 @@ from tests.kit import answers
 from tests.kit.canary import Canary
 from tests.kit.exchange import Answer
 from tests.kit.fake_clock import FakeClock
-from tests.kit.fake_idp import JWKS_PATH, OAUTH_PATH, OIDC_PATH, FakeIdP
+from tests.kit.fake_idp import JWKS_PATH, OAUTH_PATH, OIDC_PATH
 from tests.kit.forged_key import ForgedKey
 from tests.scenarios.protected_api import ENDPOINTS, PATIENT, Login, ProtectedApi, api_for, configured, landed
 
 REFRESH_S = 540.0
-
-
-@pytest.fixture(params=["asyncio", "trio"])
-def anyio_backend(request: pytest.FixtureRequest) -> str:
-    """Run each async test on both event loops."""
-    backend: str = request.param
-    return backend
-
-
-@pytest.fixture
-def login() -> Iterator[Login]:
-    """A provider that publishes one key."""
-    with FakeIdP() as idp:
-        login = Login(idp)
-        login.publish("k1")
-        yield login
-
-
-@pytest.fixture
-def canary() -> Iterator[Canary]:
-    """A server that nobody may contact."""
-    with Canary() as server:
-        yield server
-
-
-@pytest.fixture
-def clock() -> FakeClock:
-    """Time that passes when the test says so."""
-    return FakeClock()
 
 
 def api_of(*issuers: Issuer, clock: FakeClock) -> ProtectedApi:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
 
 import anyio
 import pytest
@@ -12,28 +11,12 @@ from jwtguard import Limits, Reason, Startup, events
 from tests.kit import answers
 from tests.kit.exchange import Answer
 from tests.kit.fake_clock import FakeClock
-from tests.kit.fake_idp import JWKS_PATH, FakeIdP
+from tests.kit.fake_idp import JWKS_PATH
 from tests.scenarios.protected_api import Login, ProtectedApi, api_for, configured, flights, landed, waiting
 
 COOLDOWN_S = 30.0
 ROUNDS = 10
 ROUND_S = 15.0
-
-
-@pytest.fixture(params=["asyncio", "trio"])
-def anyio_backend(request: pytest.FixtureRequest) -> str:
-    """Run each async test on both event loops."""
-    backend: str = request.param
-    return backend
-
-
-@pytest.fixture
-def login() -> Iterator[Login]:
-    """A provider that publishes one key."""
-    with FakeIdP() as idp:
-        login = Login(idp)
-        login.publish("k1")
-        yield login
 
 
 def forged(login: Login, count: int, *, clock: FakeClock, seed: object = 0) -> list[bytes]:

@@ -25,13 +25,6 @@ UNHURRIED = Limits(kid_wait_s=60, fetch_connect_s=60, fetch_total_s=60)
 """A thousand requests take a busy machine a while, and no fetch may fail for that."""
 
 
-@pytest.fixture(params=["asyncio", "trio"])
-def anyio_backend(request: pytest.FixtureRequest) -> str:
-    """Run each async test on both event loops."""
-    backend: str = request.param
-    return backend
-
-
 class Gate:
     """Holds an answer back until it is opened."""
 

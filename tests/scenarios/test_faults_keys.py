@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
@@ -14,28 +12,6 @@ from tests.scenarios.protected_api import Login, ProtectedApi, api_for, configur
 
 LIFE_S = 600.0
 STALE_S = 4 * 3600.0
-
-
-@pytest.fixture(params=["asyncio", "trio"])
-def anyio_backend(request: pytest.FixtureRequest) -> str:
-    """Run each async test on both event loops."""
-    backend: str = request.param
-    return backend
-
-
-@pytest.fixture
-def login() -> Iterator[Login]:
-    """A provider that publishes one key."""
-    with FakeIdP() as idp:
-        login = Login(idp)
-        login.publish("k1")
-        yield login
-
-
-@pytest.fixture
-def clock() -> FakeClock:
-    """Time that passes when the test says so."""
-    return FakeClock()
 
 
 async def warm(login: Login, clock: FakeClock) -> tuple[ProtectedApi, bytes]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import anyio
 import pytest
@@ -18,28 +18,6 @@ from tests.kit.fake_idp import JWKS_PATH, FakeIdP
 from tests.scenarios.protected_api import Login, ProtectedApi, api_for, configured, landed
 
 RELOADS = 60
-
-
-@pytest.fixture(params=["asyncio", "trio"])
-def anyio_backend(request: pytest.FixtureRequest) -> str:
-    """Run each async test on both event loops."""
-    backend: str = request.param
-    return backend
-
-
-@pytest.fixture
-def login() -> Iterator[Login]:
-    """A provider that publishes one key."""
-    with FakeIdP() as idp:
-        login = Login(idp)
-        login.publish("k1")
-        yield login
-
-
-@pytest.fixture
-def clock() -> FakeClock:
-    """Time that passes when the test says so."""
-    return FakeClock()
 
 
 def policy(login: Login, scope: str) -> Config:

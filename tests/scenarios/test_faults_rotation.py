@@ -2,41 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from jwtguard import Limits, Reason, Refusal, events
 from tests.kit.fake_clock import FakeClock
-from tests.kit.fake_idp import FakeIdP
 from tests.scenarios.protected_api import Login, ProtectedApi, api_for, landed
 
 COOLDOWN_S = 30.0
 LIFE_S = 600.0
 WITHDRAWN_S = 660.0
 """How long a withdrawn key may still be accepted (F12)."""
-
-
-@pytest.fixture(params=["asyncio", "trio"])
-def anyio_backend(request: pytest.FixtureRequest) -> str:
-    """Run each async test on both event loops."""
-    backend: str = request.param
-    return backend
-
-
-@pytest.fixture
-def login() -> Iterator[Login]:
-    """A provider that publishes one key."""
-    with FakeIdP() as idp:
-        login = Login(idp)
-        login.publish("k1")
-        yield login
-
-
-@pytest.fixture
-def clock() -> FakeClock:
-    """Time that passes when the test says so."""
-    return FakeClock()
 
 
 async def warm(login: Login, clock: FakeClock) -> tuple[ProtectedApi, bytes]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 
 import anyio
 import pytest
@@ -12,33 +11,10 @@ from starlette.types import Message, Receive, Scope, Send
 from jwtguard import ClaimRule, Endpoint, JWTGuardMiddleware, events
 from jwtguard.jwks.source import KeySetSource
 from tests.kit.fake_clock import FakeClock
-from tests.kit.fake_idp import FakeIdP
 from tests.scenarios.protected_api import Login, ProtectedApi, api_for, configured, landed
 
 COOLDOWN_S = 30.0
 DAY_S = 86_400.0
-
-
-@pytest.fixture(params=["asyncio", "trio"])
-def anyio_backend(request: pytest.FixtureRequest) -> str:
-    """Run each async test on both event loops."""
-    backend: str = request.param
-    return backend
-
-
-@pytest.fixture
-def login() -> Iterator[Login]:
-    """A provider that publishes one key."""
-    with FakeIdP() as idp:
-        login = Login(idp)
-        login.publish("k1")
-        yield login
-
-
-@pytest.fixture
-def clock() -> FakeClock:
-    """Time that passes when the test says so."""
-    return FakeClock()
 
 
 class Broken(Exception):  # noqa: N818 - what a test breaks with

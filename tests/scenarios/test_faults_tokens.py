@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from jwtguard import Issuer, JwksUri, Reason, events
@@ -13,35 +11,6 @@ from tests.kit.fake_idp import JWKS_PATH, FakeIdP
 from tests.scenarios.protected_api import ENDPOINTS, PATIENT, Login, ProtectedApi, api_for, configured, landed
 
 COOLDOWN_S = 30.0
-
-
-@pytest.fixture(params=["asyncio", "trio"])
-def anyio_backend(request: pytest.FixtureRequest) -> str:
-    """Run each async test on both event loops."""
-    backend: str = request.param
-    return backend
-
-
-@pytest.fixture
-def login() -> Iterator[Login]:
-    """A provider that publishes one key."""
-    with FakeIdP() as idp:
-        login = Login(idp)
-        login.publish("k1")
-        yield login
-
-
-@pytest.fixture
-def canary() -> Iterator[Canary]:
-    """A server that nobody may contact."""
-    with Canary() as server:
-        yield server
-
-
-@pytest.fixture
-def clock() -> FakeClock:
-    """Time that passes when the test says so."""
-    return FakeClock()
 
 
 def api_of(*issuers: Issuer, clock: FakeClock) -> ProtectedApi:

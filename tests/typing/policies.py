@@ -78,7 +78,6 @@ def incomplete() -> None:
 def wrong() -> None:
     """R-POL-06: a value of another type is found before anything starts."""
     Endpoint(match=["/"], access="public")  # type: ignore[arg-type]
-    Endpoint(match=["/"], accept=["access"], scopes=["admin"])  # type: ignore[arg-type]
     Endpoint(match=["/"], accept=["access"], carriers=["header"])  # type: ignore[list-item]
     Limits(leeway_s="30")  # type: ignore[arg-type]
     Expires(None)  # type: ignore[arg-type]
