@@ -178,9 +178,13 @@ def _algorithm(evidence: Evidence, policy: EndpointPolicy | None, refusal: Refus
         yield f"If the issuer really signs with {shown}, add it to issuers.{issuer.name}.algorithms."
 
 
-def _key(evidence: Evidence, _: EndpointPolicy | None, refusal: Refusal) -> Iterator[str]:
-    kid = refusal.seen
-    own = evidence.table.issuers.get(str(evidence.claims.get("iss")))
+def _key(evidence: Evidence, policy: EndpointPolicy | None, refusal: Refusal) -> Iterator[str]:
+    kid, iss = refusal.seen, evidence.claims.get("iss")
+    own = evidence.table.issuers.get(str(iss))
+    if own is None and isinstance(iss, str):
+        yield "No issuer of the policy has the iss of this token."
+        for expected in sorted({issuer for issuer, _, _ in policy.choices} if policy else ()):
+            yield from _near("iss", expected, iss)
     for name, held in evidence.held.items():
         kids = {str(key.kid) for key in held.key_set.live if key.kid is not None}
         if own is not None and name == own.name:

@@ -168,6 +168,9 @@ CASES: Final[dict[str, tuple[bytes, str, Reason, str, str]]] = {
     "kid of another": (signed({"kid": "p1"}), "keys", Reason.NO_KEY, "kid", "belongs to the issuer 'partner'"),
     "kid case": (signed({"kid": "K1"}), "keys", Reason.NO_KEY, "kid", "in case or space only"),
     "kid unknown": (signed({"kid": "k9"}), "keys", Reason.NO_KEY, "kid", "No key has that kid"),
+    "kid and issuer unknown": (
+        signed({"kid": "k9"}, iss=FORGE.issuer.rstrip("/")), "keys", Reason.NO_KEY, "kid", "by a trailing slash",
+    ),
     "signature": (STRANGER, "signature", Reason.BAD_SIGNATURE, "signature", "altered, or signed by another key"),
     "aud slash": (
         signed(aud="https://api.example.com/"), "claims", Reason.BAD_AUDIENCE, "aud", "by a trailing slash",

@@ -15,7 +15,6 @@ Serve: TypeAlias = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaita
 
 _SEND_BUFFER_BYTES: Final = 64 * 1024  # small, so that what was sent is close to what was read
 _PATIENCE_S: Final = 10.0
-_TURNS: Final = 1000
 
 
 class ThreadServer:
@@ -97,12 +96,10 @@ class ThreadServer:
         )
         ready.set()
         await self._stopping.wait()
+        # In this order: a connection that was accepted, and finds its server closed, leaks its socket (CPython 3.11).
+        self._loop.remove_reader(listener)
+        await _some_turns()
         server.close()
-        await _some_turns()  # connections that the system has accepted are noticed
-        for _ in range(_TURNS):  # and asyncio's own tasks for them end: a loop that closes first leaks their sockets
-            if not asyncio.all_tasks() - self._tasks - {asyncio.current_task()}:
-                break
-            await asyncio.sleep(0.002)
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
