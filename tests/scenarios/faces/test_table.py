@@ -52,7 +52,7 @@ def differences(face: Face, row: Row) -> Iterator[object]:
 
 @pytest.mark.parametrize("part", PARTS)
 def test_the_table(face: Face, part: str) -> None:
-    """R-EXT-14, F58 to F64, F66: status, challenge, body, reason, handler and subject are those of the row, twice."""
+    """R-EXT-14, F58, F59, F60, F61, F62, F63, F64, F66: status, answer, reason, handler and subject are the row's."""
     found: dict[str, list[object]] = {}
     for row in PARTS[part]:
         expected = row.on(face.traits)
