@@ -26,6 +26,7 @@ from jwtguard.core.endpoint import (
     Demands,
     Endpoint,
     access,
+    at,
     cookie,
     session_cookie,
 )
@@ -95,6 +96,7 @@ __all__ = [
     "TokenClass",
     "Unavailable",
     "access",
+    "at",
     "cookie",
     "current_identity",
     "events",

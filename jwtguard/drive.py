@@ -24,7 +24,7 @@ PENDING: Pending = _Pending.PENDING
 
 
 class Answers(Protocol):
-    """Who answers: the key source of a guard."""
+    """Who answers: the key ring and the application; see ``outside.py``."""
 
     def local(self, need: Need) -> Answer | Pending:
         """Answer from memory, or say that answering means to go and ask."""

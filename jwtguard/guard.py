@@ -225,7 +225,7 @@ class Guard:
     def lacking(self, identity: Identity, scopes: frozenset[str], head: RequestHead) -> Answer:
         """Return what an admitted client is told whose endpoint demands these scopes too, beyond its policy."""
         snapshot = self.snapshot
-        refused = lacking((*snapshot.table.endpoints, *snapshot.declared.values()), identity, scopes)
+        refused = lacking(snapshot.policies, identity, scopes)
         self._concluded(snapshot, refused)
         return self.answer(refused, head)
 

@@ -10,7 +10,7 @@ from urllib.parse import unquote_to_bytes
 from jwtguard.core.request import RequestHead, http_method
 
 _REPLACED = "\ufffd"  # what ASGI servers put in place of bytes that are no UTF-8
-_OUTSIDE = "outside of root_path"  # matches nothing: paths start with a slash
+_NOWHERE = "nowhere"  # matches nothing: paths start with a slash
 _JOINED = re.compile(rb",(?=[!#$%&'*+\-.^_`|~0-9A-Za-z]+ +[^ =])")  # before "scheme credential", not "name=value"
 
 
@@ -26,10 +26,10 @@ def head_of_scope(scope: Mapping[str, Any], root_path: str = "") -> RequestHead:
     """
     path, root = scope["path"], root_path or scope.get("root_path", "")
     if _REPLACED in path and not _is_utf8(scope.get("raw_path") or b"%ff"):
-        path = _OUTSIDE
+        path = _NOWHERE
     if root:
         inside = path.startswith(root) and path[len(root) : len(root) + 1] in ("", "/")
-        path = path[len(root) :] if inside else _OUTSIDE
+        path = path[len(root) :] if inside else _NOWHERE
     server = scope.get("server")
     method = http_method(scope["method"]) if scope["type"] == "http" else "WEBSOCKET"
     name = (server[0] or "") if server else ""
@@ -92,7 +92,7 @@ def head_of_environ(environ: Mapping[str, Any]) -> RequestHead:
         path = environ.get("PATH_INFO", "").encode("latin-1").decode()
         root = environ.get("SCRIPT_NAME", "").encode("latin-1").decode()
     except UnicodeError:
-        path, root = _OUTSIDE, ""
+        path, root = _NOWHERE, ""
     where = (environ["wsgi.url_scheme"], environ.get("REMOTE_ADDR", ""), root)
     head = RequestHead("WEBSOCKET" if upgrades else method, path or "/", headers, *where)
     head.served_as = "GET" if upgrades else ""

@@ -25,7 +25,7 @@ class Logins:
         Raises:
             ConfigurationError: It is no login endpoint.
         """
-        policies = (*snapshot.table.endpoints, *snapshot.declared.values())
+        policies = snapshot.policies
         named = [policy for policy in policies if policy.name == identity.policy]
         if not named or any(policy.access is not Access.LOGIN for policy in named):
             message = "only an endpoint with login = true may verify a login; an ID token opens nothing else"

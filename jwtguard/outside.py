@@ -34,7 +34,8 @@ if TYPE_CHECKING:
 class Hooks:
     """What an application does for its guard: functions that no policy file can hold.
 
-    A plain function runs in a worker thread, a coroutine function in the event loop.
+    ``subject`` and ``session_token`` are plain functions, which run in a worker thread, or coroutine functions.
+    ``html`` and ``body`` are plain functions, called where the answer is made: they must not wait.
 
     Attributes:
         subject: Takes issuer and subject; returns whether they are known and enabled. A yes is believed for

@@ -42,6 +42,11 @@ class Snapshot:
         self._commons = Commons()
         self._bytes = 0
 
+    @property
+    def policies(self) -> tuple[EndpointPolicy, ...]:
+        """Every policy, those included that a decorator declared and no route leads to."""
+        return (*self.table.endpoints, *self.declared.values())
+
     def renew_locks(self) -> None:
         """Forget who holds a lock: in a forked child, nobody does."""
         self._lock = threading.Lock()

@@ -90,6 +90,6 @@ class JWTGuardWSGI:
 
 def send(answer: Answer, environ: WSGIEnvironment, start_response: StartResponse) -> list[bytes]:
     """Send an answer that is ready."""
-    headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in answer.headers]
+    headers = answer.fields()
     start_response(f"{answer.status} {HTTPStatus(answer.status).phrase}", headers)
     return [] if environ["REQUEST_METHOD"] == "HEAD" else [answer.body]

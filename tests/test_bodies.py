@@ -145,8 +145,32 @@ def test_public_responses_do_not_vary() -> None:
     assert world.vary == []
 
 
-def test_streams_of_coroutines_end_as_well() -> None:
-    """R-EXT-12: frameworks that stream asynchronously (Django does) get the same end."""
+def test_an_event_stream_is_one_whatever_else_is_said() -> None:
+    """R-EXT-12: what an event stream says after its type does not make it break off."""
+    world = World(("content-type", "Text/Event-Stream"), ("X-Accel-Buffering", "no"))
+    body = world.ask()
+    assert next(body) == b"one"
+    world.clock.advance(SECONDS)
+    assert list(body) == []
+
+
+@pytest.mark.parametrize(("path", "sent"), [("/x", True), ("/p", False)])
+def test_a_body_without_close(path: str, sent: bool) -> None:  # noqa: FBT001
+    """R-EXT-14: a body that PEP 3333 lets be without ``close`` is closed by servers all the same."""
+
+    def app(_: dict[str, Any], start_response: Callable[..., object]) -> Iterable[bytes]:
+        start_response("200 OK", [])
+        return iter(PIECES)
+
+    fields = (bearer(token()),) if sent else ()
+    by = guard(protected("/x"), public("/p"))
+    body = JWTGuardWSGI(app, guard=by)(environ_of("GET", path, fields), lambda *_: lambda _: None)
+    assert list(body) == PIECES
+    body.close()  # type: ignore[attr-defined]  # what the guard returned has it
+
+
+def event_stream() -> tuple[Stream, FakeClock]:
+    """An event stream that has begun, and the clock it ends by."""
     clock = FakeClock()
     by = guard(protected("/x"))
     by._clock = clock
@@ -154,6 +178,24 @@ def test_streams_of_coroutines_end_as_well() -> None:
     assert isinstance(allowed, Allowed)
     stream = Stream(allowed, by)
     stream.begins("text/event-stream")
+    return stream, clock
+
+
+def test_streams_of_frameworks_end_as_well() -> None:
+    """R-EXT-12: frameworks that hand over their pieces (Django does) get the same end, and nothing before it."""
+    stream, clock = event_stream()
+
+    def body() -> Iterator[bytes]:
+        yield from PIECES[:2]
+        clock.advance(SECONDS)
+        yield PIECES[2]
+
+    assert list(stream.pieces(body())) == PIECES[:2]
+
+
+def test_streams_of_coroutines_end_as_well() -> None:
+    """R-EXT-12: frameworks that stream asynchronously (Django does) get the same end."""
+    stream, clock = event_stream()
 
     async def body() -> AsyncIterator[bytes]:
         for piece in PIECES:

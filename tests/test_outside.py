@@ -240,6 +240,39 @@ async def test_a_thread_that_does_not_answer(kind: str) -> None:
         over.set()
 
 
+async def test_threads_that_came_back_do_not_make_room_for_more() -> None:
+    """R-CLM-12, F57: a call that answered gives back the one place it took: those that hang are bounded as before."""
+    over = threading.Event()
+    hanging: list[str] = []
+
+    def subject(_: str, name: str) -> bool:
+        if name.startswith("hanging"):
+            hanging.append(name)
+            over.wait(5)
+        return True
+
+    world = World(Hooks(subject=subject), limits=Limits(outside_s=0.05, outside_threads=1))
+    try:
+        for name in (*(f"quick-{number}" for number in range(6)), *(f"hanging-{number}" for number in range(5))):
+            await world.decide(bearer(token(sub=name)))
+        assert len(hanging) <= 2
+    finally:
+        over.set()
+
+
+async def test_the_threads_of_the_application_are_busy() -> None:
+    """R-CLM-12: a plain function does not wait for the worker threads that the application's own calls hold."""
+    theirs = anyio.to_thread.current_default_thread_limiter()
+    borrowers = [object() for _ in range(int(theirs.total_tokens))]
+    for borrower in borrowers:
+        theirs.acquire_on_behalf_of_nowait(borrower)
+    try:
+        assert await World(Hooks(subject=lambda *_: True)).reason(bearer(token())) is None
+    finally:
+        for borrower in borrowers:
+            theirs.release_on_behalf_of(borrower)
+
+
 def broken(*_: object) -> bool:
     """Raise, as bugs do."""
     message = "the database is on fire"
@@ -300,6 +333,10 @@ class Ring:
 
     known = local
 
+    async def ask(self, _: Need) -> KeySet:
+        """Fetch them."""
+        return NO_KEYS
+
 
 async def test_what_is_in_memory_is_not_asked_for() -> None:
     """R-JWK-09, R-CLM-09: keys in memory are taken from there; everything else is for the application to say."""
@@ -307,4 +344,5 @@ async def test_what_is_in_memory_is_not_asked_for() -> None:
     keys, subject = NeedKeys(ISSUER, "k1"), NeedSubject(ISSUER.issuer, "user-1")
     assert (outside.local(keys), outside.known(keys)) == (NO_KEYS, NO_KEYS)
     assert (outside.local(subject), outside.known(subject)) == (PENDING, CANNOT_TELL)
+    assert await outside.ask(keys) is NO_KEYS
     assert await outside.ask(subject) is True, "without the hook, every subject is good enough"

@@ -74,6 +74,9 @@ def test_a_websocket_is_not_a_get(upgrade: bytes) -> None:
     assert request(app, "GET", "/feed", fields).status == 200
     assert request(app, "GET", "/feed").status == 200
     assert request(app, "GET", "/page", [(b"upgrade", b"h2c")]).status == 200
+    two = JWTGuardWSGI(WsgiProbe(), guard=guard(public("GET /feed"), public("WEBSOCKET /feed")))
+    assert request(two, "GET", "/feed", fields).status == 403, "by which of the two policies?"
+    assert request(two, "GET", "/feed").status == 200
 
 
 def reason(policy: Guard, events: Events, *fields: tuple[bytes, bytes], comma: str = ",") -> Reason | None:

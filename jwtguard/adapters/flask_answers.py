@@ -26,7 +26,7 @@ class RequestRefused(JwtGuardError):  # noqa: N818 - like Refusal, it is an outc
 
 def rendered(app: Flask, answer: Answer) -> Response:
     """Let the application's handler for a refusal write the body; one for ``Exception`` is none."""
-    headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in answer.headers]
+    headers = answer.fields()
     for scope in (*request.blueprints, None):
         handlers = app.error_handler_spec.get(scope, {}).get(None, {})
         handler = handlers.get(RequestRefused) or handlers.get(JwtGuardError)

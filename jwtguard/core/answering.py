@@ -95,7 +95,7 @@ def _redirect(answer: Answer, login: str, head: RequestHead) -> Answer:
     if not path.startswith("//") and "\\" not in path:  # such a path would lead a browser to another host
         location += f"{'&' if '?' in login else '?'}return_to={quote(path, safe='/')}"
     headers = (
-        (b"location", location.encode("ascii", "ignore")),
+        (b"location", location.encode("ascii")),
         (b"content-type", b"text/html; charset=utf-8"),  # of nothing; without it, Flask would add it
         (b"cache-control", b"no-store"),
         (b"content-length", b"0"),

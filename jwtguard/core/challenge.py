@@ -41,6 +41,10 @@ class Answer:
         self.body = body
         self.outcome = outcome
 
+    def fields(self) -> list[tuple[str, str]]:
+        """Return the header fields as text, for servers and frameworks that take no bytes."""
+        return [(name.decode("latin-1"), value.decode("latin-1")) for name, value in self.headers]
+
 
 OUTCOMES: Mapping[Reason, Outcome] = {
     Reason.MISSING_TOKEN: Outcome.NO_CREDENTIAL,

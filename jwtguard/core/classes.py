@@ -187,7 +187,6 @@ _CHARACTERISTIC = frozenset(
         "token_introspection",
     ]
 )
-_ID_TOKEN_HASHES = frozenset({"at_hash", "c_hash"})
 _SOLE = frozenset({"client_assertion", "action"})
 _HEADER_OR_COOKIE = frozenset({"header", "cookie"})
 _NONE: frozenset[str] = frozenset()

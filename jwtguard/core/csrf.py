@@ -1,9 +1,10 @@
 """Whether a request that a browser attached a cookie to comes from our own pages (R-STO-03 to R-STO-06).
 
-Only credentials from cookies come here: a header is never attached by itself (R-STO-05). Fetch Metadata
-decides where the browser sends it; else ``Origin``, else ``Referer``, against the endpoint's list; with none
-of them the answer is no. A safe method changes nothing, so it passes unless a foreign page is known to have
-sent it. A WebSocket handshake is read by its page, so its ``Origin`` must be on the list (R-EXT-12).
+Only credentials from cookies come here: a header is never attached by itself (R-STO-05). An ``Origin`` on the
+endpoint's list passes. Otherwise Fetch Metadata decides where the browser sends it, and
+``Referer`` where it sends neither; with none of them the answer is no. A safe method changes nothing, so it passes
+unless a foreign page is known to have sent it. A WebSocket handshake is read by its page, so its ``Origin`` must be
+on the list (R-EXT-12).
 """
 
 from __future__ import annotations

@@ -164,11 +164,11 @@ class Demands:
 
         Raises:
             ConfigurationError: A column holds something else than it should, a protected endpoint is without
-                classes or carriers, a public one has any, a scope is outside the alphabet of RFC 6749, section
-                3.3, or a value could never match.
+                classes or carriers, a public one demands anything of a token, a scope is outside the alphabet of RFC
+                6749, section 3.3, or a value could never match.
         """
         self._read()
-        if self.access is Access.PUBLIC and (self.accept or self._grants()):
+        if self.access is Access.PUBLIC and (self.accept or self._narrows() or self._grants()):
             message = "a public endpoint reads no token, so it can demand nothing"
             raise ConfigurationError(message, key=self.key, rule="R-POL-01")
         if self.access is not Access.PUBLIC and not self.accept:
@@ -214,9 +214,12 @@ class Demands:
         for name, value in read.items():
             object.__setattr__(self, name, value)
 
+    def _narrows(self) -> bool:
+        return bool(self.issuers or self.audience or self.algorithms) or self.max_age_s is not None
+
     def _grants(self) -> bool:
-        texts = self.scopes or self.any_scopes or self.roles or self.rules or self.kinds
-        return bool(texts) or self.actors is not ActorRule.ANY or self.tenant is not None or self.model is not None
+        listed = self.scopes or self.any_scopes or self.roles or self.rules or self.kinds
+        return bool(listed) or self.actors is not ActorRule.ANY or self.tenant is not None or self.model is not None
 
     def _check_carriers(self) -> None:
         headers = [carrier.name for carrier in self.carriers if carrier.kind is CarrierKind.HEADER]
@@ -234,6 +237,9 @@ class Demands:
         if self.access is Access.LOGIN and self._grants():
             message = "a login endpoint is open to everybody, so it can demand nothing"
             raise ConfigurationError(message, key=self.key, rule="R-CLS-10")
+        if Kind.ANONYMOUS in self.kinds:
+            message = "nobody is anonymous with a token; an endpoint for both is optional"
+            raise ConfigurationError(message, key=f"{self.key}.kinds", rule="R-CLM-10")
         for scope in (*self.scopes, *self.any_scopes):
             if not scope or not set(scope) <= _SCOPE_CHARACTERS:
                 message = f"{scope!r} is no scope (RFC 6749, section 3.3)"

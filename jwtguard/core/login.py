@@ -1,7 +1,7 @@
 """What an ID token must prove at login, beyond what its class demands (OpenID Connect Core, section 3.1.3.7).
 
-The claims stage has checked signature, issuer, audience and times. Here the token is tied to this login: to the nonce
-that was sent, to our client, to the tokens it came with, and to how long ago the user really signed in.
+Signature, issuer, audience and times have been judged by the stages before. Here the token is tied to this login: to
+the nonce that was sent, to our client, to the tokens it came with, and to how long ago the user really signed in.
 """
 
 from __future__ import annotations

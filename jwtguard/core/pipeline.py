@@ -7,8 +7,8 @@
 
 ``decide`` answers by plain calls whatever can be answered inside the process. Where it cannot, it says what
 is unfinished, and ``verification``, a generator that yields the questions only the outside can answer
-(``needs.py``), goes on from there. Each stage returns the next value or raises ``Refusal``; only this module
-catches one.
+(``needs.py``), goes on from there. Each stage returns the next value or raises ``Refusal``; in the core only
+this module catches one.
 """
 
 from __future__ import annotations

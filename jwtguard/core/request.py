@@ -1,4 +1,4 @@
-"""What the shells hand to the core: the head of a request, and the one type that holds a token."""
+"""What the shells hand to the core: the head of a request, and the types that hold a token or a session's name."""
 
 from __future__ import annotations
 

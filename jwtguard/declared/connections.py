@@ -134,7 +134,7 @@ class _Flask:
     def refusal(self, answer: Answer) -> object:
         from flask import Response as FlaskResponse  # noqa: PLC0415 - it serves this very request
 
-        headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in answer.headers]
+        headers = answer.fields()
         return FlaskResponse(answer.body, answer.status, headers)
 
     async def refuse(self, answer: Answer) -> object:

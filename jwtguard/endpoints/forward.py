@@ -118,7 +118,7 @@ async def _token(scope: Scope, head: RequestHead) -> object:
         message = "Forward must be mounted behind JWTGuardMiddleware, at an endpoint that is not public"
         raise RuntimeError(message)  # noqa: TRY004 - it is no argument that is wrong, but the place
     snapshot = connection.guard.snapshot
-    known = (*snapshot.table.endpoints, *snapshot.declared.values())
+    known = snapshot.policies
     policy = next((policy for policy in known if policy.name == connection.identity.policy), None)
     if policy is None:  # the policy was reloaded since
         return CANNOT_TELL

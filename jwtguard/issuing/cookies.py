@@ -14,7 +14,7 @@ it, under the name of what it gives up; ``weaker`` is read-only and can be liste
 - Flask: ``response.headers.extend(SESSION.clear())``
 - Django: ``(_, cookie), (name, value) = SESSION.clear(); response.cookies.load(cookie); response[name] = value``
 
-Browsers take ``Secure`` cookies from ``http://localhost`` too, so development needs nothing weaker.
+Chromium and Firefox take ``Secure`` cookies from ``http://localhost`` too, so development needs nothing weaker.
 """
 
 from __future__ import annotations

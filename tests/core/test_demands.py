@@ -12,7 +12,7 @@ from jwtguard.core.claims_model import ClaimsModelError
 from jwtguard.core.decision import Allowed, Decision, Refused
 from jwtguard.core.endpoint import Access, ActorRule, Demands, Endpoint, access, at
 from jwtguard.core.request import RequestHead
-from jwtguard.core.tenant import Tenant, TenantPlace
+from jwtguard.core.tenant import Tenant, TenantPlace, TenantReader
 from tests.kit.guarded import ISSUER, bearer, guard, protected, token
 
 RICH = dataclasses.replace(
@@ -199,6 +199,8 @@ def test_tenants_in_a_host_with_its_port(host: bytes, passes: bool) -> None:  # 
         (TenantPlace.HEADER, "x-tenant", [(b"x-tenant", b"acme"), (b"x-tenant", b"acme")]),
         (TenantPlace.HOST, "{tenant}.example.com", []),
         (TenantPlace.HOST, "{tenant}.example.com", [(b"host", b"example.com")]),
+        (TenantPlace.HOST, "{tenant}.example.com", [(b"host", b".example.com")]),
+        (TenantPlace.HOST, "api.{tenant}.api", [(b"host", b"api.api")]),
     ],
 )
 def test_no_tenant_is_named(place: TenantPlace, name: str, fields: list[tuple[bytes, bytes]]) -> None:
@@ -207,6 +209,14 @@ def test_no_tenant_is_named(place: TenantPlace, name: str, fields: list[tuple[by
     assert isinstance(decision, Refused)
     assert (decision.refusal.reason, decision.refusal.expected) == (Reason.TENANT_MISMATCH, None)
     assert decision.refusal.seen == "acme"
+
+
+@pytest.mark.parametrize("path", ["/t/acme/../..", "/t/acme/..", "/t/acme/../evil"])
+def test_a_path_that_may_be_read_without_its_tenant(path: str) -> None:
+    """R-POL-11: where file servers would read a path as one without this tenant, it names none."""
+    reader = TenantReader(IN_PATH, ("/t/{org}/**",), "endpoints.t")
+    assert reader.read(RequestHead("GET", "/t/acme/x", (), "https")) == "acme"
+    assert reader.read(RequestHead("GET", path, (), "https")) is None
 
 
 def test_a_tenant_without_a_request() -> None:

@@ -9,7 +9,8 @@ ROOT = Path(__file__).resolve().parents[2]
 
 # A stage of the core, and its tests beside tests/core/test_<stage>.py, if there is one: their names there, or paths.
 _CORE: Mapping[str, Sequence[str]] = {
-    "routing": (),
+    "routing": ("tests/test_wsgi_environ.py",),
+    "columns": (),
     "paths": ("test_table",),
     "extraction": ("test_limits",),
     "origins": ("test_csrf", "test_demands", "test_policy"),
@@ -28,7 +29,7 @@ _CORE: Mapping[str, Sequence[str]] = {
     "unfinished": ("test_pipeline", "tests/test_outside.py"),
     "claims_model": ("test_demands",),
     "login": (),
-    "identity": ("test_pipeline",),
+    "identity": ("test_demands", "test_principal", "test_pipeline", "tests/test_declared.py"),
     "challenge": ("test_pipeline", "test_answering", "tests/test_metadata.py"),
     "answering": (),
     "resource": ("test_metadata",),
@@ -36,7 +37,7 @@ _CORE: Mapping[str, Sequence[str]] = {
     "pipeline": ("test_key_refresh", "test_recall", "tests/test_outside.py", "tests/test_metadata.py"),
     "classes": ("test_class_claims", "test_class_matrix", "test_table", "test_provider_shapes"),
     "issuer": ("test_provider_shapes", "test_table", "test_limits"),
-    "endpoint": ("test_policy", "test_demands", "test_csrf", "test_extraction"),
+    "endpoint": ("test_policy", "test_demands", "test_columns", "test_csrf", "test_extraction"),
     "policy": ("test_table", "test_limits"),
     "table": ("test_class_matrix", "test_provider_shapes"),
 }
@@ -51,6 +52,7 @@ _ABOVE: Mapping[str, Sequence[str]] = {
     ),
     "logins": ("tests/test_logins.py",),
     "nonces": ("tests/test_nonces.py",),
+    "bodies": ("tests/test_bodies.py", "tests/test_wsgi.py"),
     "incoming": ("tests/test_asgi_scope.py", "tests/test_wsgi_environ.py", "tests/adapters/test_django.py"),
     "declared.strictness": ("tests/test_declared_strictness.py",),
     "issuing.cookies": ("tests/issuing/test_cookies.py",),

@@ -15,8 +15,8 @@ NOTES = {
     "issuer": "No slash at the end. A token that names accounts.google.com without https:// is refused.",
     "client_id": "Your OAuth clients, the audience of ID tokens.",
     "jwks_uri": "On another host than the issuer, so it is written out.",
-    "issues": "Google's access tokens are opaque. An ID token opens no endpoint; guard.verify(token, "
-    'accept="id_token") reads one at login.',
+    "issues": "Google's access tokens are opaque. An ID token opens no endpoint: guard.verify_login takes it, in the "
+    "handler of an endpoint with login = true.",
     "tenant_claim": "The Workspace domain; absent for accounts of nobody's domain.",
 }
 
