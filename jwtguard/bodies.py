@@ -33,13 +33,14 @@ class Stream:
         guard: Who made it, and knows the time.
     """
 
-    __slots__ = ("_allowed", "_guard", "_is_event_stream", "lasts")
+    __slots__ = ("_allowed", "_guard", "_is_event_stream", "_is_over", "lasts")
 
     def __init__(self, allowed: Allowed, guard: Guard) -> None:
         self._allowed = allowed
         self._guard = guard
         self.lasts = False
         self._is_event_stream = False
+        self._is_over = False
 
     def begins(self, content_type: str) -> None:
         """Say that a response without an announced length begins."""
@@ -52,10 +53,11 @@ class Stream:
         Raises:
             EndedError: Another stream has: it must break off.
         """
-        if not self.lasts or self._guard.now() < self._allowed.identity.good_until:
+        if not self.lasts or (not self._is_over and self._guard.now() < self._allowed.identity.good_until):
             return False
-        self.lasts = False
-        self._guard.report(ConnectionEnded(self._allowed.policy.name, Reason.EXPIRED))
+        if not self._is_over:
+            self._is_over = True
+            self._guard.report(ConnectionEnded(self._allowed.policy.name, Reason.EXPIRED))
         if self._is_event_stream:
             return True
         raise EndedError
@@ -94,9 +96,17 @@ class Stream:
                 content_type = field[1] if name == "content-type" else content_type
                 kept.append(field)
             kept.append(("Vary", vary_on(carriers, said).decode("latin-1")))
+            self.lasts = False  # of what an error page replaces
             if not has_length:
                 self.begins(content_type)
-            return start_response(status, kept, exc_info)
+            write = start_response(status, kept, exc_info) if exc_info else start_response(status, kept)
+
+            def written(piece: bytes, /) -> object:
+                if self.is_over():
+                    raise EndedError  # an application that writes has no other end
+                return write(piece)
+
+            return written
 
         return start
 

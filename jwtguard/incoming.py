@@ -87,7 +87,9 @@ def head_of_environ(environ: Mapping[str, Any]) -> RequestHead:
             else:
                 headers.append((name, value))
     method = http_method(environ["REQUEST_METHOD"])
-    upgrades = method == "GET" and "websocket" in environ.get("HTTP_UPGRADE", "").lower()
+    upgrades = "websocket" in environ.get("HTTP_UPGRADE", "").lower()
+    if upgrades and method != "GET":
+        method, upgrades = "", False  # no handshake (RFC 6455, section 4.1), and Werkzeug takes HEAD for one
     try:
         path = environ.get("PATH_INFO", "").encode("latin-1").decode()
         root = environ.get("SCRIPT_NAME", "").encode("latin-1").decode()

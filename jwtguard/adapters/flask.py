@@ -5,21 +5,25 @@ applications mounted inside are decided too. Wrap it in ``ProxyFix`` after this,
 knows the scheme too.
 
 A refused request is answered inside of Flask's request context, and nothing else of the application runs but
-its ``after_request`` functions, which may add headers (Flask-CORS does), and an error handler, if it has one
-for ``RequestRefused``. A refused CORS preflight gets Flask's automatic answer to OPTIONS in the same way.
+its ``after_request`` functions, which may add headers (Flask-CORS does), its ``teardown_request`` functions, and
+an error handler, if it has one for ``RequestRefused``. A refused CORS preflight gets Flask's automatic answer to
+OPTIONS in the same way.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flask import Flask, request
 from werkzeug.local import LocalProxy
+from werkzeug.wsgi import ClosingIterator
 
 from jwtguard.adapters.flask_answers import RequestRefused, rendered
 from jwtguard.core.challenge import Answer
+from jwtguard.core.decision import Allowed
 from jwtguard.core.identity import Identity
 from jwtguard.current import identity_of
 from jwtguard.errors import ConfigurationError, unknown
@@ -94,6 +98,14 @@ class _Shell(JWTGuardWSGI):
     def routed(self) -> object:
         return self._flask
 
+    def _serve(self, allowed: Allowed, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        body = super()._serve(allowed, environ, start_response)
+        if "werkzeug.debug.preserve_context" not in environ:
+            return body
+        # Flask's test client as a context manager: it enters Flask's contexts anew before the body is read.
+        with closing(ClosingIterator(body)) as pieces:
+            return list(pieces)
+
     def refuse(self, answer: Answer, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         # Never through app.wsgi_app: whatever else it wraps might serve the request.
         app = self._flask
@@ -105,12 +117,15 @@ class _Shell(JWTGuardWSGI):
 
 
 def _place_of(environ: WSGIEnvironment) -> tuple[str, str]:
-    return environ["REQUEST_METHOD"], environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
+    return environ["REQUEST_METHOD"], environ.get("PATH_INFO", "")  # what Flask routes by
 
 
 def _check_undecided() -> None:
     """Stop where a middleware behind the shell gave the request a method or path that nobody decided on."""
-    if request.environ.get(_DECIDED) != _place_of(request.environ):
+    if _DECIDED not in request.environ:
+        message = "this request did not come through jwtguard, so nobody decided on it; send it to app.wsgi_app"
+        raise RuntimeError(message)
+    if request.environ[_DECIDED] != _place_of(request.environ):
         message = (
             "a middleware behind jwtguard changed the method or path of a request; wrap it around after JWTGuard(app)"
         )

@@ -6,7 +6,7 @@ where it was written, not where it would have counted.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from enum import StrEnum
 from typing import TypeVar
 
@@ -31,8 +31,15 @@ def member(kind: type[E], value: object, key: str) -> E:
     raise unknown(what, value, map(str, kind), key=key, rule=_RULE)
 
 
-def several(value: object) -> tuple[object, ...]:
-    """Return one value, or several, as a tuple; a text is one."""
+def several(value: object, key: str) -> tuple[object, ...]:
+    """Return one value, or several, as a tuple; a text is one.
+
+    Raises:
+        ConfigurationError: What holds them can be read once only; who reads it next would find no demand.
+    """
+    if isinstance(value, Iterator):
+        message = f"must be a collection, not a {type(value).__name__}, which is empty once it was read"
+        raise ConfigurationError(message, key=key, rule=_RULE)
     return tuple(value) if isinstance(value, Iterable) and not isinstance(value, str) else (value,)
 
 
@@ -42,7 +49,7 @@ def texts(value: object, key: str) -> tuple[str, ...]:
     Raises:
         ConfigurationError: Something else is among them.
     """
-    return tuple(instance(item, (str,), key) for item in several(value))
+    return tuple(instance(item, (str,), key) for item in several(value, key))
 
 
 def instance(value: object, kinds: tuple[type[T], ...], key: str, hint: str = "") -> T:

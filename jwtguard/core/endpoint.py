@@ -196,8 +196,8 @@ class Demands:
         read: dict[str, object] = {
             "access": member(Access, self.access, key("access")),
             "csrf": member(Csrf, given["csrf"], key("csrf")),
-            "kinds": frozenset(member(Kind, kind, key("kinds")) for kind in several(given["kinds"])),
-            "carriers": tuple(_carrier(carrier, key("carriers")) for carrier in several(given["carriers"])),
+            "kinds": frozenset(member(Kind, kind, key("kinds")) for kind in several(given["kinds"], key("kinds"))),
+            "carriers": tuple(_carrier(one, key("carriers")) for one in several(given["carriers"], key("carriers"))),
         }
         for name in ("accept", "issuers", "audience", "algorithms", "origins"):
             read[name] = texts(given[name], key(name))
@@ -207,8 +207,9 @@ class Demands:
         read["actors"] = (
             member(ActorRule, word, key("actors")) if isinstance(word, str) else frozenset(texts(word, key("actors")))
         )
-        rules = several(given["rules"])
+        rules = several(given["rules"], key("rules"))
         read["rules"] = tuple(instance(rule, (ClaimRule, AsyncRule), key("rules"), hint) for rule in rules)
+        instance(given["navigable"], (bool,), key("navigable"))
         if self.tenant is not None:
             instance(given["tenant"], (Tenant,), key("tenant"))
         for name, value in read.items():

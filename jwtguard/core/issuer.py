@@ -10,7 +10,7 @@ from enum import StrEnum
 from pathlib import PurePath
 
 from jwtguard.core.classes import PUBLISHED, READY_MADE, Audience, Expires, Marker, TokenClass, prove_exclusive
-from jwtguard.core.columns import instance
+from jwtguard.core.columns import instance, texts
 from jwtguard.errors import ConfigurationError, unknown
 
 HMAC = ("HS256", "HS384", "HS512")
@@ -146,12 +146,7 @@ class Issuer:
         if not self.issuer:
             message = "must be the issuer's exact `iss`"
             raise ConfigurationError(message, key=f"{key}.issuer", rule="R-CLM-02")
-        sources = (Discovery, JwksUri, InlineKeys, KeyFile)
-        instance(self.keys, sources, f"{key}.keys", 'in a file: keys = "discovery"')
-        for column in ("algorithms", "audience", "client_id", "key_urls", "roles_claim", "user_subjects", "tenants"):
-            if isinstance(getattr(self, column), str):
-                message = "must be a tuple of texts; a text alone would be read letter by letter"
-                raise ConfigurationError(message, key=f"{key}.{column}", rule="R-CLM-03")
+        self._read(key)
         if "" in self.user_subjects:
             message = "an empty start is that of every subject"
             raise ConfigurationError(message, key=f"{key}.user_subjects", rule="R-CLM-10")
@@ -166,6 +161,19 @@ class Issuer:
         if self.algorithms[0] in HMAC and not isinstance(self.keys, InlineKeys | KeyFile):
             message = "a secret cannot be fetched from a published key set; keep it in a file of this machine"
             raise ConfigurationError(message, key=f"{key}.keys", rule="R-ALG-09")
+
+    def _read(self, key: str) -> None:
+        sources = (Discovery, JwksUri, InlineKeys, KeyFile)
+        instance(self.keys, sources, f"{key}.keys", 'in a file: keys = "discovery"')
+        instance(self.shared_secret, (bool,), f"{key}.shared_secret")
+        for column in ("algorithms", "audience", "client_id", "key_urls", "roles_claim", "user_subjects", "tenants"):
+            if isinstance(getattr(self, column), str):
+                message = "must be a tuple of texts; a text alone would be read letter by letter"
+                raise ConfigurationError(message, key=f"{key}.{column}", rule="R-CLM-03")
+            object.__setattr__(self, column, texts(getattr(self, column), f"{key}.{column}"))
+        for column in ("clients", "workloads"):
+            if getattr(self, column) is not None:
+                instance(getattr(self, column), (Marker,), f"{key}.{column}")
 
     def by_tenant(self) -> tuple[Issuer, ...]:
         """Return one issuer for each tenant, or this one if it has none (R-JWK-15).

@@ -92,7 +92,7 @@ def order_of(app: object) -> FlaskRoutes | None:
     return routes if any(section.app is not None for section in routes._sections) else None  # noqa: SLF001 - ours
 
 
-def _sections(app: object, prefix: str) -> Iterator[_Section]:
+def _sections(app: object, prefix: str, around: tuple[object, ...] = ()) -> Iterator[_Section]:
     """Yield an application, and what is mounted beside it in its own middleware or around it."""
     from jwtguard.lint.app_routes import inside_of  # noqa: PLC0415 - that one starts here
 
@@ -101,7 +101,9 @@ def _sections(app: object, prefix: str) -> Iterator[_Section]:
     for _ in range(_WRAPPERS):
         mounts = getattr(app, "mounts", None)
         for below, inner in mounts.items() if isinstance(mounts, dict) else ():
-            yield from _sections(inner, prefix + below)
+            yield from _sections(inner, prefix + below, (*around, flask))
+        if any(app is one for one in around if one is not None):  # mounted in itself: there is no end of it
+            break
         if hasattr(app, "url_map") and app is not flask:
             flask = app  # type: ignore[assignment]  # by what it has
             app = flask.wsgi_app  # type: ignore[union-attr]  # as above
