@@ -122,12 +122,10 @@ def _place_of(environ: WSGIEnvironment) -> tuple[str, str]:
 
 def _check_undecided() -> None:
     """Stop where a middleware behind the shell gave the request a method or path that nobody decided on."""
-    if _DECIDED not in request.environ:
-        message = "this request did not come through jwtguard, so nobody decided on it; send it to app.wsgi_app"
-        raise RuntimeError(message)
-    if request.environ[_DECIDED] != _place_of(request.environ):
+    if request.environ.get(_DECIDED) != _place_of(request.environ):
         message = (
-            "a middleware behind jwtguard changed the method or path of a request; wrap it around after JWTGuard(app)"
+            "nobody decided on this request: it came around jwtguard, or a middleware behind jwtguard changed its "
+            "method or path; wrap it around after JWTGuard(app)"
         )
         raise RuntimeError(message)
 
