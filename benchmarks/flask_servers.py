@@ -5,17 +5,14 @@ The same load, by turns, as in ``servers``. Beside it the processor time of guni
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
-from contextlib import ExitStack
 from pathlib import Path
 
 from benchmarks.plan import Plan
 from benchmarks.serve_flask import APPS
-from benchmarks.servers import process, read, write
+from benchmarks.servers import measure
 from benchmarks.table import Report, Row, Sense, Target
-from benchmarks.timing import Samples, collect
-from benchmarks.tokens import SigningKey
+from benchmarks.timing import Samples
 
 _ALONE, _GUARDED = "Flask", "Flask + guard"
 _RIVALS = {
@@ -26,26 +23,8 @@ _RIVALS = {
 
 def run(plan: Plan) -> Report:
     """Start every server, load them by turns, and end them."""
-    key = SigningKey("RS256")
-    tokens = [token.decode() for token in key.tokens(plan.tokens)]
-    processor: dict[str, list[float]] = {name: [] for name in APPS}
-    with ExitStack() as stack:
-        load = stack.enter_context(process("benchmarks.load"))
-        servers = {name: stack.enter_context(process("benchmarks.serve_flask", name)) for name in APPS}
-        for server in servers.values():
-            write(server, json.dumps(key.jwk))
-        ports = {name: int(read(server)) for name, server in servers.items()}
-        write(load, json.dumps(tokens))
-
-        def once(name: str) -> float:
-            before = _processor_s(servers[name].pid)
-            write(load, json.dumps({"port": ports[name], "requests": plan.server_requests}))
-            seconds = float(read(load))
-            processor[name].append((_processor_s(servers[name].pid) - before) / plan.server_requests)
-            return seconds / plan.server_requests
-
-        samples = collect(list(APPS), plan.server_rounds, once)
-    return _report(samples, Samples({name: taken[1:] for name, taken in processor.items()}))
+    samples, processor = measure(plan, "benchmarks.serve_flask", APPS, _processor_s)
+    return _report(samples, Samples(processor))
 
 
 def _processor_s(master: int) -> float:

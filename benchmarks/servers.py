@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO
@@ -29,26 +29,40 @@ _PATIENCE_S = 10.0
 
 def run(plan: Plan) -> Report:
     """Start every server, load them by turns, and end them."""
+    return _report(*measure(plan, "benchmarks.serve", APPS, _processor_s))
+
+
+def measure(
+    plan: Plan, module: str, apps: Collection[str], processor_s: Callable[[int], float]
+) -> tuple[Samples, dict[str, list[float]]]:
+    """Return the seconds, and the server's processor seconds, of one request to each application.
+
+    Args:
+        plan: How much to measure.
+        module: What serves an application, given its name.
+        apps: The names.
+        processor_s: Reads the processor time that a server with this process id has taken so far.
+    """
     key = SigningKey("RS256")
     tokens = [token.decode() for token in key.tokens(plan.tokens)]
-    processor: dict[str, list[float]] = {name: [] for name in APPS}
+    processor: dict[str, list[float]] = {name: [] for name in apps}
     with ExitStack() as stack:
         load = stack.enter_context(process("benchmarks.load"))
-        servers = {name: stack.enter_context(process("benchmarks.serve", name)) for name in APPS}
+        servers = {name: stack.enter_context(process(module, name)) for name in apps}
         for server in servers.values():
             write(server, json.dumps(key.jwk))
         ports = {name: int(read(server)) for name, server in servers.items()}
         write(load, json.dumps(tokens))
 
         def once(name: str) -> float:
-            before = _processor_s(servers[name].pid)
+            before = processor_s(servers[name].pid)
             write(load, json.dumps({"port": ports[name], "requests": plan.server_requests}))
             seconds = float(read(load))
-            processor[name].append((_processor_s(servers[name].pid) - before) / plan.server_requests)
+            processor[name].append((processor_s(servers[name].pid) - before) / plan.server_requests)
             return seconds / plan.server_requests
 
-        samples = collect(list(APPS), plan.server_rounds, once)
-    return _report(samples, {name: taken[1:] for name, taken in processor.items()})
+        samples = collect(list(apps), plan.server_rounds, once)
+    return samples, {name: taken[1:] for name, taken in processor.items()}
 
 
 @contextmanager
